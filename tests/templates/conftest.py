@@ -1,0 +1,92 @@
+"""Real templates rendered offline by Ansible's own engine, and the real programs to read what came out."""
+
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar, trust_as_template
+
+ROOT = Path(__file__).resolve().parents[2]
+PARSERS_IMAGE = "foobar-webstack/parsers:trixie"
+FACTS = {
+    "os_family": "Debian",
+    "distribution": "Debian",
+    "distribution_major_version": "13",
+    "memtotal_mb": 4096,
+    "processor_vcpus": 2,
+}
+
+
+@pytest.fixture(scope="session")
+def collection_loader() -> None:
+    init_plugin_loader([str(ROOT / ".collections")])
+
+
+@pytest.fixture
+def render_template(collection_loader: None) -> Callable[[str, str, Mapping[str, Any]], str]:
+    """Render ``roles/<role>/templates/<name>`` as the template module does, from the role's defaults, its Debian variables and ``variables``."""
+
+    def render(role: str, name: str, variables: Mapping[str, Any]) -> str:
+        folder = ROOT / "roles" / role
+        loader = DataLoader()
+        known: dict[str, Any] = {
+            "ansible_managed": "Ansible managed",
+            "ansible_facts": FACTS,
+            "role_path": str(folder),
+            "inventory_hostname": "host1",
+        }
+        for file in (folder / "defaults/main.yml", folder / "vars/main.yml", folder / "vars/Debian.yml"):
+            if file.exists():
+                known |= loader.load_from_file(str(file), trusted_as_template=True) or {}
+        known |= variables
+        path = folder / "templates" / name
+        return Templar(loader, known).template(
+            trust_as_template(f"{{{{ lookup('ansible.builtin.template', '{path}') }}}}")
+        )
+
+    return render
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    client = docker.from_env(timeout=600)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def parser(engine: docker.DockerClient) -> Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]:
+    """Run ``argv`` in a throw-away container that has the stack's programs, after writing ``files`` (path to content) into it."""
+
+    def run(argv: list[str], files: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for path, content in files.items():
+                data = content.encode()
+                entry = tarfile.TarInfo(path.lstrip("/"))
+                entry.size, entry.mode = len(data), 0o644
+                tar.addfile(entry, io.BytesIO(data))
+        container = engine.containers.create(
+            PARSERS_IMAGE, argv, network_mode="none", labels={"foobar.webstack.parser": str(os.getpid())}
+        )
+        try:
+            container.put_archive("/", archive.getvalue())
+            container.start()
+            status = container.wait()["StatusCode"]
+            output = (
+                container.logs(stdout=True, stderr=False).decode(),
+                container.logs(stdout=False, stderr=True).decode(),
+            )
+        finally:
+            container.remove(force=True)
+        return subprocess.CompletedProcess(argv, status, *output)
+
+    return run
