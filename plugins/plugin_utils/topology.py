@@ -1,0 +1,533 @@
+"""The topology: what the hosts of an inventory are to each other.
+
+The one place that turns inventory hosts and their variables into addresses, HAProxy servers, nginx upstream servers and
+replication settings. Pure: it imports nothing of Ansible, does no I/O, and the same input gives the same output, in the
+order of the input. Every function takes time in proportion to the number of hosts.
+
+Variables are read one by one and only where needed, because with Ansible's hostvars every read renders a template;
+whatever error that raises passes through. INI inventories hold numbers and booleans as strings, so `"80"` and `"yes"`
+are accepted for 80 and true, and nothing looser.
+
+Every refusal is a TopologyError whose message says which host or group, which variable, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from reprlib import Repr
+from typing import Any, Literal, Protocol, TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+HostVars: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Variables of every inventory host by host name: Ansible's `hostvars`, or plain dicts."""
+
+PORTS = range(1, 2**16)
+WEIGHTS = range(257)
+"""HAProxy's server weights (configuration manual, 5.2 `weight`). 0: the server gets no new sessions."""
+SERVER_IDS = range(1, 2**32)
+"""MySQL's server_id, 32 bits; with 0 a server refuses replicas (reference manual, `server_id`)."""
+
+DEFAULT_WEIGHT = 100
+DEFAULT_MYSQL_PORT = 3306
+
+# What HAProxy takes in a name (configuration manual, 4 "Proxies"). It takes a colon too, which a block's name does
+# without, because nginx would read a port into it; a server's name needs it where hosts are named by IPv6 address.
+_BLOCK_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_SERVER_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
+# No number that is read here has more than ten digits.
+_DIGITS = re.compile(r"[0-9]{1,10}")
+# The words that YAML 1.1, and so Ansible, reads as booleans.
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_BROADCAST = IPv4Address("255.255.255.255")
+
+_short = Repr()
+_short.maxstring = _short.maxother = 80
+
+
+class TopologyError(ValueError):
+    """An inventory that cannot be meant. The message names the host or group, the variable and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendServer:
+    """One server of an HAProxy backend. `port` in PORTS, `weight` in WEIGHTS; `name` is the inventory name."""
+
+    name: str
+    address: Address
+    port: int
+    check: bool
+    weight: int
+    backup: bool
+    maintenance: bool
+
+    def as_data(self) -> dict[str, Any]:
+        """The server as plain data: the same keys, the address as a string without brackets, IPv6 compressed."""
+        return {
+            "name": self.name,
+            "address": str(self.address),
+            "port": self.port,
+            "check": self.check,
+            "weight": self.weight,
+            "backup": self.backup,
+            "maintenance": self.maintenance,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamServer:
+    """One server of an nginx upstream. nginx sends requests to a `backup` only when no other server answers."""
+
+    name: str
+    address: Address
+    port: int
+    backup: bool
+
+    def as_data(self) -> dict[str, Any]:
+        """The server as plain data: the same keys, the address as a string without brackets, IPv6 compressed."""
+        return {"name": self.name, "address": str(self.address), "port": self.port, "backup": self.backup}
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseHost:
+    """A database host as the inventory describes it.
+
+    `server_id` in SERVER_IDS. `source` is the inventory name of the host that a replica replicates from; None means the
+    primary, and is the only value that a primary may have.
+    """
+
+    name: str
+    address: Address
+    port: int
+    role: Literal["primary", "replica"]
+    server_id: int
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where another database host is reached: its inventory name, address and port."""
+
+    name: str
+    host: Address
+    port: int
+
+    def as_data(self) -> dict[str, Any]:
+        """The endpoint as plain data: the same keys, the address as a string without brackets, IPv6 compressed."""
+        return {"name": self.name, "host": str(self.host), "port": self.port}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationSettings:
+    """What one database host is to the others.
+
+    `source` is None on the primary and set on every replica. `replicas` are those that replicate from this very host,
+    in inventory order. Everything but the primary is `read_only`. `report_host` is how the host names itself to its
+    source.
+    """
+
+    name: str
+    role: Literal["primary", "replica"]
+    address: Address
+    port: int
+    server_id: int
+    report_host: str
+    read_only: bool
+    source: Endpoint | None
+    replicas: tuple[Endpoint, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """The settings as plain data: the same keys, endpoints as dicts, addresses as strings."""
+        return {
+            "name": self.name,
+            "role": self.role,
+            "address": str(self.address),
+            "port": self.port,
+            "server_id": self.server_id,
+            "report_host": self.report_host,
+            "read_only": self.read_only,
+            "source": None if self.source is None else self.source.as_data(),
+            "replicas": [replica.as_data() for replica in self.replicas],
+        }
+
+
+def address(name: str, hostvars: HostVars) -> Address:
+    """The address at which the other hosts reach the host `name`.
+
+    Reads: `webstack_address`, else `ansible_host`, else the inventory name itself (which is Ansible's own default for
+    `ansible_host`, and an address in inventories that list bare addresses).
+
+    Returns an IPv4Address or IPv6Address.
+
+    Raises TopologyError when the host is not in the inventory, when what it reads is not an IP address (a host name is
+    refused: every host would resolve it for itself, each at another time), and when no server can be reached at the
+    address: unspecified, multicast, broadcast, tied to a network interface, or IPv4 written as IPv6.
+    """
+    _require_mapping(hostvars)
+    return _address(name, _variables(name, hostvars, "address"))
+
+
+def backend_servers(
+    names: Sequence[str], hostvars: HostVars, *, name: str, port: int | str, check: bool | str = True
+) -> list[BackendServer]:
+    """The servers of the HAProxy backend `name`: one for each host in `names`, in that order.
+
+    All listen on `port` (PORTS); `check` says whether HAProxy checks their health.
+
+    Reads of each host: what `address` reads, `haproxy_weight` (WEIGHTS, default 100, relative to the other servers),
+    `haproxy_backup` and `haproxy_maintenance` (booleans, default false).
+
+    Raises TopologyError for an empty list, a host that is unknown, listed twice or without a usable address, an
+    address that two hosts share, a value of a wrong type or out of range, and for a backend that could not serve:
+    every server a backup, or none left that takes traffic (each in maintenance or of weight 0).
+    """
+    where = f"backend {_block_name(name, 'backend')}"
+    port = _number(port, where, "port", PORTS)
+    check = _boolean(check, where, "check")
+    servers = [
+        BackendServer(
+            name=_server_name(host, where),
+            address=_address(host, variables),
+            port=port,
+            check=check,
+            weight=_number(variables.get("haproxy_weight", DEFAULT_WEIGHT), host, "haproxy_weight", WEIGHTS),
+            backup=_boolean(variables.get("haproxy_backup", False), host, "haproxy_backup"),
+            maintenance=_boolean(variables.get("haproxy_maintenance", False), host, "haproxy_maintenance"),
+        )
+        for host, variables in _hosts(names, hostvars, where)
+    ]
+    _refuse_shared_addresses(servers, where)
+    if all(server.backup for server in servers):
+        raise TopologyError(
+            f"{where}: haproxy_backup is true on every server ({_listed(server.name for server in servers)}); "
+            "a backup stands in for other servers, so set haproxy_backup=false on at least one"
+        )
+    if not any(server.weight > 0 and not server.maintenance for server in servers):
+        raise TopologyError(
+            f"{where}: no server would take traffic, each ({_listed(server.name for server in servers)}) has "
+            "haproxy_maintenance=true or haproxy_weight=0; "
+            "set haproxy_maintenance=false and a weight above 0 on at least one"
+        )
+    return servers
+
+
+def upstream_servers(
+    names: Sequence[str], hostvars: HostVars, *, name: str, port: int | str, local: str | None = None
+) -> list[UpstreamServer]:
+    """The servers of the nginx upstream `name`, as the host `local` should use them.
+
+    When `local` is one of `names` it comes first and all others are its backups, in the order of `names`. When it is
+    not, or is None, all are equal servers, in the order of `names`. All listen on `port` (PORTS).
+
+    Reads of each host: what `address` reads.
+
+    Raises TopologyError for an empty list, a host (or `local`) that is unknown, a host that is listed twice or without
+    a usable address, an address that two hosts share, and a port of a wrong type or out of range.
+    """
+    where = f"upstream {_block_name(name, 'upstream')}"
+    port = _number(port, where, "port", PORTS)
+    placed = [(host, _address(host, variables)) for host, variables in _hosts(names, hostvars, where)]
+    if local is not None and (not isinstance(local, str) or local not in hostvars):
+        raise TopologyError(
+            f"{where}: local is {_short.repr(local)}, not a host of the inventory; pass inventory_hostname"
+        )
+    beside = any(host == local for host, _ in placed)
+    servers = [UpstreamServer(host, at, port, backup=beside and host != local) for host, at in placed]
+    _refuse_shared_addresses(servers, where)
+    # A stable sort: all that changes place is the local server.
+    return sorted(servers, key=lambda server: server.backup)
+
+
+def database_hosts(names: Sequence[str], hostvars: HostVars) -> list[DatabaseHost]:
+    """The database hosts as the inventory describes them: one for each host in `names`, in that order.
+
+    Reads of each host: what `address` reads; `mysql_role` (required: primary or replica), `mysql_port` (PORTS, default
+    3306), `mysql_source` (the inventory name of the host that a replica replicates from; default the primary), and
+    `mysql_server_id` (SERVER_IDS; default the IPv4 address as an integer, required with an IPv6 address).
+
+    Raises TopologyError for an empty list, a host that is unknown, listed twice or without a usable address, and a
+    value that is missing, of a wrong type or out of range. What the hosts are to each other is for `replication`.
+    """
+    return [_database_host(host, variables) for host, variables in _hosts(names, hostvars, "databases")]
+
+
+def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]:
+    """Settings of every database host, keyed by name, in the order of `hosts`, whose names must differ.
+
+    A replica may replicate from another replica (`mysql_source`), as long as every chain ends at the primary.
+
+    Raises TopologyError when there is not exactly one primary, when two hosts share an address or a server_id, and when
+    a `mysql_source` stands on the primary, names no database host, names its own host, or leads round in a circle.
+    """
+    primary = _only_primary(hosts)
+    _refuse_shared_addresses(hosts, "databases")
+    clash = _clash((host.server_id, host.name) for host in hosts)
+    if clash:
+        first, second, shared = clash
+        raise TopologyError(
+            f"databases: {first} and {second} both have the server_id {shared}; "
+            "set another mysql_server_id on one of them"
+        )
+    endpoints = {host.name: Endpoint(host.name, host.address, host.port) for host in hosts}
+    sources = {host.name: _source(host, primary, endpoints) for host in hosts if host is not primary}
+    _refuse_circles(sources, primary)
+    replicas: dict[str, list[Endpoint]] = {host.name: [] for host in hosts}
+    for name, source in sources.items():
+        replicas[source].append(endpoints[name])
+    return {
+        host.name: ReplicationSettings(
+            name=host.name,
+            role=host.role,
+            address=host.address,
+            port=host.port,
+            server_id=host.server_id,
+            report_host=str(host.address),
+            read_only=host is not primary,
+            source=None if host is primary else endpoints[sources[host.name]],
+            replicas=tuple(replicas[host.name]),
+        )
+        for host in hosts
+    }
+
+
+# --- reading the inventory --------------------------------------------------------------------------------------------
+
+
+def _hosts(names: Sequence[str], hostvars: HostVars, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each host with its variables, looked up once: in Ansible that merges all of the host's variable sources."""
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise TopologyError(
+            f"{where}: hosts is {_short.repr(names)}; pass a list of inventory names such as groups['webservers']"
+        )
+    _require_mapping(hostvars)
+    _refuse_empty(names, where)
+    seen: set[str] = set()
+    for name in names:
+        variables = _variables(name, hostvars, where)
+        if name in seen:
+            raise TopologyError(f"{where}: {name} is listed twice; list every host once (in Jinja: hosts | unique)")
+        seen.add(name)
+        yield name, variables
+
+
+def _require_mapping(hostvars: HostVars) -> None:
+    if not isinstance(hostvars, Mapping):
+        raise TopologyError(f"hostvars is {_short.repr(hostvars)}; pass Ansible's hostvars")
+
+
+def _variables(name: str, hostvars: HostVars, where: str) -> Mapping[str, Any]:
+    if not isinstance(name, str):
+        raise TopologyError(f"{where}: {_short.repr(name)} is not a host name; pass inventory names, which are strings")
+    if name not in hostvars:
+        raise TopologyError(f"{where}: {name} is not a host of the inventory; correct the name or add the host")
+    variables = hostvars[name]
+    if not isinstance(variables, Mapping):
+        raise TopologyError(f"{where}: hostvars['{name}'] is {_short.repr(variables)}; pass Ansible's hostvars")
+    return variables
+
+
+def _address(host: str, variables: Mapping[str, Any]) -> Address:
+    for variable in ("webstack_address", "ansible_host"):
+        if variable in variables:
+            return _usable(variables[variable], host, variable)
+    try:
+        ip_address(host)
+    except ValueError:
+        raise TopologyError(
+            f"{host}: neither webstack_address nor ansible_host is set; "
+            "set webstack_address to the IPv4 or IPv6 address at which the other hosts reach it"
+        ) from None
+    return _usable(host, host, "the inventory name")
+
+
+def _usable(value: object, host: str, variable: str) -> Address:
+    try:
+        # ip_address would take an integer for an address.
+        parsed = ip_address(value) if isinstance(value, str) else None
+    except ValueError:
+        parsed = None
+    wrong = "not an IP address" if parsed is None else _unreachable(parsed)
+    if parsed is None or wrong:
+        raise TopologyError(
+            f"{host}: {variable} is {_short.repr(value)}, {wrong}; "
+            "set webstack_address to the bare IPv4 or IPv6 address at which the other hosts reach it"
+        )
+    return parsed
+
+
+def _unreachable(candidate: Address) -> str:
+    """Why no server can be reached at this address; empty when one can."""
+    if candidate.is_unspecified:
+        return "the unspecified address"
+    if candidate.is_multicast:
+        return "a multicast address"
+    if isinstance(candidate, IPv4Address):
+        return "the broadcast address" if candidate == _BROADCAST else ""
+    if candidate.is_link_local or candidate.scope_id:
+        return "an address that holds only on one network interface"
+    return "an IPv4 address written as IPv6" if candidate.ipv4_mapped else ""
+
+
+def _database_host(host: str, variables: Mapping[str, Any]) -> DatabaseHost:
+    role = variables.get("mysql_role")
+    if role is None:
+        raise TopologyError(
+            f"{host}: mysql_role is not set; write mysql_role=primary on the one host that takes the writes and "
+            "mysql_role=replica on every other"
+        )
+    if role not in ("primary", "replica"):
+        raise TopologyError(f"{host}: mysql_role is {_short.repr(role)}; write primary or replica")
+    source = variables.get("mysql_source")
+    if source is not None and not isinstance(source, str):
+        raise TopologyError(
+            f"{host}: mysql_source is {_short.repr(source)}; write the inventory name of the host to replicate from"
+        )
+    found = _address(host, variables)
+    if "mysql_server_id" in variables:
+        server_id = _number(variables["mysql_server_id"], host, "mysql_server_id", SERVER_IDS)
+    elif isinstance(found, IPv4Address):
+        server_id = int(found)
+    else:
+        raise TopologyError(
+            f"{host}: mysql_server_id is not set and the IPv6 address {found} does not fit into one; "
+            f"write a number from {SERVER_IDS[0]} to {SERVER_IDS[-1]} that no other database host has"
+        )
+    port = _number(variables.get("mysql_port", DEFAULT_MYSQL_PORT), host, "mysql_port", PORTS)
+    return DatabaseHost(host, found, port, role, server_id, source)
+
+
+# --- single values ----------------------------------------------------------------------------------------------------
+
+
+def _number(value: object, owner: str, variable: str, allowed: range) -> int:
+    number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+    # True and False are integers to Python, and no numbers to anybody else.
+    if not isinstance(number, int) or isinstance(number, bool) or number not in allowed:
+        raise TopologyError(
+            f"{owner}: {variable} is {_short.repr(value)}; write a whole number from {allowed[0]} to {allowed[-1]}"
+        )
+    return number
+
+
+def _boolean(value: object, owner: str, variable: str) -> bool:
+    word = _BOOLEANS.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(word, bool):
+        raise TopologyError(f"{owner}: {variable} is {_short.repr(value)}; write true or false")
+    return word
+
+
+def _block_name(value: object, kind: str) -> str:
+    if not isinstance(value, str) or not _BLOCK_NAME.fullmatch(value):
+        raise TopologyError(f"{kind}: name is {_short.repr(value)}; write letters, digits, '_', '-' and '.' only")
+    return value
+
+
+def _server_name(host: str, where: str) -> str:
+    if not _SERVER_NAME.fullmatch(host):
+        raise TopologyError(
+            f"{where}: {_short.repr(host)} cannot name a server in HAProxy; "
+            "rename the host in the inventory to letters, digits, '_', '-', '.' and ':' only"
+        )
+    return host
+
+
+# --- what hosts are to each other -------------------------------------------------------------------------------------
+
+
+class _Placed(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> Address: ...
+
+
+def _refuse_empty(hosts: Sequence[object], where: str) -> None:
+    if not hosts:
+        raise TopologyError(f"{where}: the group has no hosts; add at least one to it in the inventory")
+
+
+def _refuse_shared_addresses(hosts: Sequence[_Placed], where: str) -> None:
+    clash = _clash((host.address, host.name) for host in hosts)
+    if clash:
+        first, second, shared = clash
+        raise TopologyError(
+            f"{where}: {first} and {second} both have the address {shared}; give each its own webstack_address"
+        )
+
+
+def _clash(keyed: Iterable[tuple[Hashable, str]]) -> tuple[str, str, Hashable] | None:
+    """The first two names that share a key, and the key."""
+    owners: dict[Hashable, str] = {}
+    for key, name in keyed:
+        owner = owners.setdefault(key, name)
+        if owner != name:
+            return owner, name, key
+    return None
+
+
+def _only_primary(hosts: Sequence[DatabaseHost]) -> DatabaseHost:
+    _refuse_empty(hosts, "databases")
+    primaries = [host for host in hosts if host.role == "primary"]
+    if not primaries:
+        raise TopologyError(
+            f"databases: no host ({_listed(host.name for host in hosts)}) has mysql_role=primary; "
+            "set it on the one that takes the writes"
+        )
+    if len(primaries) > 1:
+        both, other = ("both", "other") if len(primaries) == 2 else ("all", "others")
+        raise TopologyError(
+            f"databases: {_listed(host.name for host in primaries)} {both} have mysql_role=primary; "
+            f"keep it on one of them and give the {other} mysql_role=replica"
+        )
+    [primary] = primaries
+    if primary.source is not None:
+        raise TopologyError(
+            f"{primary.name}: mysql_source is {_short.repr(primary.source)} and mysql_role is primary; "
+            "remove mysql_source, a primary replicates from nobody"
+        )
+    return primary
+
+
+def _source(host: DatabaseHost, primary: DatabaseHost, endpoints: Mapping[str, Endpoint]) -> str:
+    """The name of the host that this replica replicates from."""
+    if host.source is None:
+        return primary.name
+    if host.source == host.name:
+        problem = "the host itself"
+    elif host.source not in endpoints:
+        problem = "not one of the database hosts"
+    else:
+        return host.source
+    raise TopologyError(
+        f"{host.name}: mysql_source is {_short.repr(host.source)}, {problem}; "
+        f"name another database host, or leave it out to replicate from the primary {primary.name}"
+    )
+
+
+def _refuse_circles(sources: Mapping[str, str], primary: DatabaseHost) -> None:
+    """Follow every replica's sources up to the primary; what is known to lead there is not followed again."""
+    arriving = {primary.name}
+    for start in sources:
+        path: dict[str, None] = {}
+        name = start
+        while name not in arriving:
+            if name in path:
+                circle = [*path][[*path].index(name) :]
+                raise TopologyError(
+                    f"databases: mysql_source leads round in a circle ({' -> '.join([*circle, name])}); "
+                    f"leave mysql_source out on one of them to replicate from the primary {primary.name}"
+                )
+            path[name] = None
+            name = sources[name]
+        arriving.update(path)
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The names in a sentence, cut short where there are many."""
+    names = list(names)
+    if len(names) > 6:
+        return f"{', '.join(names[:5])} and {len(names) - 5} more"
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
