@@ -32,7 +32,7 @@ def collection_loader() -> None:
 
 @pytest.fixture
 def render_template(collection_loader: None) -> Callable[[str, str, Mapping[str, Any]], str]:
-    """Render ``roles/<role>/templates/<name>`` as the template module does, from the role's defaults, its Debian variables and ``variables``."""
+    """Render a template of a role as the template module does: role defaults, Debian's variables, then ``variables``."""
 
     def render(role: str, name: str, variables: Mapping[str, Any]) -> str:
         folder = ROOT / "roles" / role
@@ -63,8 +63,10 @@ def engine() -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture
-def parser(engine: docker.DockerClient) -> Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]:
-    """Run ``argv`` in a throw-away container that has the stack's programs, after writing ``files`` (path to content) into it."""
+def parser(
+    engine: docker.DockerClient,
+) -> Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]:
+    """Run ``argv`` in a throw-away container with the stack's programs and ``files`` (path to content)."""
 
     def run(argv: list[str], files: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         archive = io.BytesIO()
