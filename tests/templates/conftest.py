@@ -32,7 +32,7 @@ def collection_loader() -> None:
 
 @pytest.fixture
 def render_template(collection_loader: None) -> Callable[[str, str, Mapping[str, Any]], str]:
-    """Render a template of a role as the template module does: role defaults, Debian's variables, then ``variables``."""
+    """Render a template of a role as the template module does: role defaults, Debian's, then ``variables``."""
 
     def render(role: str, name: str, variables: Mapping[str, Any]) -> str:
         folder = ROOT / "roles" / role

@@ -1,0 +1,94 @@
+"""Fixtures of every test that looks at real hosts: what the inventory says, and the site's front door."""
+
+import http.client
+import json
+import subprocess
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+import pytest
+
+DOMAIN = "www.foobar.com"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """An Ansible inventory: its path, groups (name to hosts) and the hosts' variables as written, templates not rendered."""
+
+    path: str
+    groups: Mapping[str, list[str]]
+    hostvars: Mapping[str, Mapping[str, Any]]
+
+    def address(self, host: str) -> str:
+        """Where the other hosts, and this machine, reach the host."""
+        return self.hostvars[host].get("webstack_address", self.hostvars[host].get("ansible_host"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response. `status` 0: there was none, and `error` says why."""
+
+    status: int
+    headers: Message
+    body: bytes = b""
+    error: str = ""
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class FrontDoor:
+    """The site as a client sees it: every request on a connection of its own to the load balancer's address."""
+
+    address: str
+    host: str = DOMAIN
+    port: int = 80
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, wait: float = 60
+    ) -> Answer:
+        """One request. A dict as `body` is sent as a form, unless `headers` say that it is JSON."""
+        sent = {"Host": self.host, **(headers or {})}
+        if isinstance(body, dict):
+            if sent.get("Content-Type") == "application/json":
+                body = json.dumps(body)
+            else:
+                sent["Content-Type"] = "application/x-www-form-urlencoded"
+                body = urllib.parse.urlencode(body)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=wait)
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            return Answer(0, Message(), error=repr(error))
+        finally:
+            connection.close()
+
+    def get(self, path: str = "/", **options: Any) -> Answer:
+        return self.request("GET", path, **options)
+
+    def post_json(self, path: str, data: Mapping[str, Any], **headers: str) -> Answer:
+        return self.request("POST", path, dict(data), {"Content-Type": "application/json", **headers})
+
+
+@pytest.fixture(scope="session")
+def inventory(request: pytest.FixtureRequest) -> Inventory:
+    """The inventory that --ansible-inventory names."""
+    path = request.config.getoption("--ansible-inventory")
+    if not path:
+        pytest.fail("these tests look at hosts: give the inventory, --ansible-inventory=inventories/lab")
+    listing = json.loads(subprocess.check_output(["ansible-inventory", "-i", path, "--list"], text=True))
+    hostvars = listing.pop("_meta")["hostvars"]
+    return Inventory(path, {name: group.get("hosts", []) for name, group in listing.items()}, hostvars)
+
+
+@pytest.fixture(scope="session")
+def front_door(inventory: Inventory) -> FrontDoor:
+    """The first load balancer's address, asked for the site's name."""
+    first = inventory.groups["loadbalancers"][0]
+    return FrontDoor(inventory.address(first), inventory.hostvars[first].get("webstack_domain", DOMAIN))

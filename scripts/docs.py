@@ -1,0 +1,74 @@
+"""Write the variable table of every role's README from its meta/argument_specs.yml.
+
+The table stands between the lines ``<!-- variables -->`` and ``<!-- /variables -->``. With ``--check`` nothing is
+written, and the exit status is 1 when a README is not what would be written.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROLES = Path(__file__).resolve().parents[1] / "roles"
+MARKED = re.compile(r"(<!-- variables -->\n).*(<!-- /variables -->)", re.DOTALL)
+
+
+def plain(text: str | list[str]) -> str:
+    """Turn Ansible's documentation markup into Markdown on one line, fit for a table cell."""
+    line = " ".join(text) if isinstance(text, list) else text
+    line = re.sub(r"\b[PM]\(([^)#]*)(?:#\w+)?\)", r"`\1`", line)
+    line = re.sub(r"\b[CVOE]\(([^)]*)\)", r"`\1`", line)
+    line = re.sub(r"\bL\(([^,]*), *([^)]*)\)", r"[\1](\2)", line)
+    line = re.sub(r"\bU\(([^)]*)\)", r"<\1>", line)
+    line = re.sub(r"\bB\(([^)]*)\)", r"**\1**", line)
+    return " ".join(line.split()).replace("|", "\\|")
+
+
+def rows(options: dict[str, Any], depth: int = 0) -> list[str]:
+    """Rows of the table, sub-options under their option."""
+    found = []
+    for name, option in options.items():
+        kind = option["type"] + (f" of {option['elements']}" if "elements" in option else "")
+        meaning = plain(option["description"])
+        if "choices" in option:
+            meaning += " One of " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
+        default = "**required**" if option.get("required") else ""
+        if "default" in option:
+            default = f"`{json.dumps(option['default'], ensure_ascii=False)}`".replace("|", "\\|")
+        mark = "&nbsp;&nbsp;" * depth + ("." if depth else "")
+        found.append(f"| {mark}`{name}` | {kind} | {default} | {meaning} |")
+        found += rows(option.get("options", {}), depth + 1)
+    return found
+
+
+def documented(role: Path) -> str:
+    """The role's README with its table as the specification has it."""
+    options = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    table = "\n".join(["| Variable | Type | Default | Meaning |", "|---|---|---|---|", *rows(options)])
+    text, found = MARKED.subn(lambda match: f"{match[1]}\n{table}\n\n{match[2]}", (role / "README.md").read_text())
+    if found != 1:
+        sys.exit(f"{role}/README.md: put the table's place between <!-- variables --> and <!-- /variables -->, once")
+    return text
+
+
+def main() -> int:
+    """Write or check every role's README."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for role in sorted(ROLES.iterdir()):
+        readme = role / "README.md"
+        text = documented(role)
+        if text != readme.read_text():
+            stale.append(str(readme))
+            if not check:
+                readme.write_text(text)
+    for readme in stale:
+        print(f"{readme}: {'is not up to date; run make docs' if check else 'written'}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
