@@ -35,6 +35,7 @@ lint: tools ## Check style: yamllint, ruff, ansible-lint
 	@$(STEP) "ruff" ruff check
 	@$(STEP) "ruff format" ruff format --check
 	@$(STEP) "ansible-lint, production profile" ansible-lint
+	@$(STEP) "The roles' variable tables are up to date" python scripts/docs.py --check
 
 unit: tools ## Unit and property tests, without any host
 	@$(STEP) "Unit and property tests" pytest tests/unit

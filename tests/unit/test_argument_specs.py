@@ -1,4 +1,4 @@
-"""A role's variables stand in meta/argument_specs.yml for the reader and in defaults/main.yml for Ansible: they agree."""
+"""A role's meta/argument_specs.yml, for the reader, and its defaults/main.yml, for Ansible, agree."""
 
 from pathlib import Path
 from typing import Any
