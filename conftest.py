@@ -16,7 +16,7 @@ DOMAIN = "www.foobar.com"
 
 @dataclass(frozen=True)
 class Inventory:
-    """An Ansible inventory: its path, groups (name to hosts) and the hosts' variables as written, templates not rendered."""
+    """An Ansible inventory: its path, groups (name to hosts) and the hosts' variables, templates not rendered."""
 
     path: str
     groups: Mapping[str, list[str]]
@@ -82,7 +82,8 @@ def inventory(request: pytest.FixtureRequest) -> Inventory:
     path = request.config.getoption("--ansible-inventory")
     if not path:
         pytest.fail("these tests look at hosts: give the inventory, --ansible-inventory=inventories/lab")
-    listing = json.loads(subprocess.check_output(["ansible-inventory", "-i", path, "--list"], text=True))
+    command = ["ansible-inventory", "-i", path, "--list"]
+    listing = json.loads(subprocess.check_output(command, text=True))  # noqa: S603
     hostvars = listing.pop("_meta")["hostvars"]
     return Inventory(path, {name: group.get("hosts", []) for name, group in listing.items()}, hostvars)
 

@@ -14,14 +14,14 @@ def test_the_page_is_there(front_door):
 
 
 def test_round_robin_alternates(front_door, inventory):
-    """Requests in a row reach every web server equally often. Catches an unbalanced algorithm and a web server that is out."""
+    """Requests in a row reach every web server equally often. Catches another algorithm, and a server that is out."""
     servers = inventory.groups["webservers"]
     answered = Counter(front_door.get("/").headers["X-Web-Server"] for _ in range(5 * len(servers)))
     assert answered == dict.fromkeys(servers, 5)
 
 
 def test_pages_are_read_from_a_replica(front_door, inventory):
-    """Reads are taken off the primary. Catches an application that was given only the primary, or a replica that is out."""
+    """Reads are taken off the primary. Catches an application that knows only the primary, and a dead replica."""
     replicas = {host for host in inventory.groups["databases"] if inventory.hostvars[host]["mysql_role"] == "replica"}
     assert front_door.get("/").headers["X-Database-Read"] in replicas
 
