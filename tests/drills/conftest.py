@@ -1,0 +1,183 @@
+"""What drills need: hosts to break, a steady stream of requests, and the playbooks run on copies of the inventory.
+
+Drills break things. They run on a lab only: an inventory that says `lab_name`.
+"""
+
+import contextlib
+import csv
+import io
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import docker
+import pytest
+import testinfra
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 300
+"""Seconds after which a condition that was waited for counts as never coming, on a slow machine too."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lab(inventory) -> str:
+    """The name of the lab that the inventory describes. Nothing else may be broken."""
+    names = {variables.get("lab_name") for variables in inventory.hostvars.values()}
+    if len(names) != 1 or None in names:
+        pytest.exit(f"{inventory.path} is not a lab (its hosts have no lab_name): drills would break real hosts")
+    return names.pop()
+
+
+@pytest.fixture(scope="session")
+def on(inventory) -> Callable[[str], testinfra.host.Host]:
+    """A host of the inventory, to run commands on: ``on("web1").check_output("hostname")``."""
+    return lambda name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory.path)
+
+
+def wait(condition: Callable[[], Any], what: str) -> Any:
+    """Ask until the answer is true, and give it; fail after PATIENCE seconds, saying what was waited for."""
+    deadline = time.monotonic() + PATIENCE
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
+        time.sleep(0.2)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def remove(lab) -> Callable[[str], None]:
+    """Remove a host with all it holds, as if its machine had burnt."""
+
+    def remove_container(name: str) -> None:
+        with contextlib.closing(docker.from_env(timeout=600)) as engine:
+            engine.containers.get(f"{lab}-{name}").remove(force=True)
+
+    return remove_container
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[[Callable[[], Any], str], Any]:
+    """Wait for a condition: ``wait_until(lambda: ..., "what it is")``."""
+    return wait
+
+
+@pytest.fixture(scope="session")
+def server_states(on, inventory) -> Callable[[], Mapping[str, str]]:
+    """What HAProxy on the first load balancer thinks of each web server: name to status (UP, DOWN, DRAIN, MAINT...)."""
+    ask = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
+        "s.sendall(b'show stat\\n'); print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
+    )
+
+    def states() -> Mapping[str, str]:
+        listing = on(inventory.groups["loadbalancers"][0]).check_output('python3 -c "%s"', ask)
+        rows = csv.DictReader(io.StringIO(listing.lstrip("# ")))
+        return {
+            row["svname"]: row["status"].split()[0] for row in rows if row["svname"] in inventory.groups["webservers"]
+        }
+
+    return states
+
+
+class Stream:
+    """GETs one after the other, each on a new connection, until the block ends. Bounded: no more than `most` in all."""
+
+    def __init__(self, front_door, path: str = "/", most: int = 20_000, pause: float = 0.01) -> None:
+        self.answers: list[Any] = []
+        self._front_door, self._path, self._most, self._pause = front_door, path, most, pause
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while len(self.answers) < self._most and not self._end.wait(self._pause):
+            self.answers.append(self._front_door.get(self._path))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.more()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def more(self, count: int = 30) -> list[Any]:
+        """Wait for that many further answers, and give them."""
+        start = len(self.answers)
+        wait(lambda: len(self.answers) >= start + count, f"{count} more answers")
+        return self.answers[start:]
+
+    @property
+    def failed(self) -> list[Any]:
+        """Every answer that was not a page."""
+        return [answer for answer in self.answers if answer.status != 200]
+
+    @staticmethod
+    def who(answers: list[Any], header: str = "X-Web-Server") -> Counter[str]:
+        """Which servers answered, and how often."""
+        return Counter(answer.headers[header] for answer in answers)
+
+
+@pytest.fixture
+def stream(front_door) -> Callable[..., Stream]:
+    """Make a Stream on the site's page: ``with stream() as requests: ...``."""
+    return lambda *args, **options: Stream(front_door, *args, **options)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A playbook that was run: whether it went well, what it printed."""
+
+    succeeded: bool
+    output: str
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """How many tasks changed something, by host, as the recap tells."""
+        lines = self.output.rpartition("PLAY RECAP")[2].splitlines()[1:]
+        found = (re.match(r"(\S+) *: .*\bchanged=(\d+)", line) for line in lines)
+        return {match[1]: int(match[2]) for match in found if match}
+
+
+class Copy:
+    """A copy of the inventory that a drill may change, and the playbooks run on it."""
+
+    def __init__(self, source: Path, folder: Path) -> None:
+        shutil.copytree(source, folder)
+        self.folder = folder
+
+    def write(self, path: str, data: Mapping[str, Any]) -> None:
+        """Write a file of variables, such as ``group_vars/webservers.yml``."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump(data))
+
+    def hosts(self) -> dict[str, Any]:
+        return yaml.safe_load((self.folder / "hosts.yml").read_text())
+
+    def play(self, playbook: str, *options: str) -> Run:
+        """Run a playbook on the copy, whichever way it ends."""
+        command = ["ansible-playbook", f"playbooks/{playbook}", "-i", str(self.folder), *options]
+        done = subprocess.run(
+            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        return Run(done.returncode == 0, done.stdout)
+
+    def converge(self, *playbooks: str) -> None:
+        """Run playbooks that have to go well."""
+        for playbook in playbooks:
+            run = self.play(playbook)
+            assert run.succeeded, run.output
+
+
+@pytest.fixture
+def inventory_copy(inventory, tmp_path) -> Copy:
+    """A copy of the inventory, secrets included."""
+    return Copy(Path(inventory.path), tmp_path / "inventory")
