@@ -14,7 +14,7 @@ description:
   - Refused, with a message that says what to write instead, are an empty list, a host that is unknown, listed twice or
     without an address, an address that two hosts share, a value of the wrong type or out of range, and a backend that
     could not serve because every server is a backup, or because each is in maintenance or of weight 0.
-positional: hostvars, name, port
+positional: hostvars, name, port, check
 options:
   _input:
     description: Inventory names of the hosts, such as C(groups['webservers']).

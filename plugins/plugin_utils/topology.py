@@ -230,9 +230,7 @@ def upstream_servers(
     port = _number(port, where, "port", PORTS)
     placed = [(host, _address(host, variables)) for host, variables in _hosts(names, hostvars, where)]
     if local is not None and (not isinstance(local, str) or local not in hostvars):
-        raise TopologyError(
-            f"{where}: local is {_short.repr(local)}, not a host of the inventory; pass inventory_hostname"
-        )
+        raise TopologyError(f"{where}: local is {_shown(local)}, not a host of the inventory; pass inventory_hostname")
     beside = any(host == local for host, _ in placed)
     servers = [UpstreamServer(host, at, port, backup=beside and host != local) for host, at in placed]
     _refuse_shared_addresses(servers, where)
@@ -299,7 +297,7 @@ def _hosts(names: Sequence[str], hostvars: HostVars, where: str) -> Iterator[tup
     """Each host with its variables, looked up once: in Ansible that merges all of the host's variable sources."""
     if isinstance(names, str) or not isinstance(names, Sequence):
         raise TopologyError(
-            f"{where}: hosts is {_short.repr(names)}; pass a list of inventory names such as groups['webservers']"
+            f"{where}: hosts is {_shown(names)}; pass a list of inventory names such as groups['webservers']"
         )
     _require_mapping(hostvars)
     _refuse_empty(names, where)
@@ -314,17 +312,17 @@ def _hosts(names: Sequence[str], hostvars: HostVars, where: str) -> Iterator[tup
 
 def _require_mapping(hostvars: HostVars) -> None:
     if not isinstance(hostvars, Mapping):
-        raise TopologyError(f"hostvars is {_short.repr(hostvars)}; pass Ansible's hostvars")
+        raise TopologyError(f"hostvars is {_shown(hostvars)}; pass Ansible's hostvars")
 
 
 def _variables(name: str, hostvars: HostVars, where: str) -> Mapping[str, Any]:
     if not isinstance(name, str):
-        raise TopologyError(f"{where}: {_short.repr(name)} is not a host name; pass inventory names, which are strings")
+        raise TopologyError(f"{where}: {_shown(name)} is not a host name; pass inventory names, which are strings")
     if name not in hostvars:
         raise TopologyError(f"{where}: {name} is not a host of the inventory; correct the name or add the host")
     variables = hostvars[name]
     if not isinstance(variables, Mapping):
-        raise TopologyError(f"{where}: hostvars['{name}'] is {_short.repr(variables)}; pass Ansible's hostvars")
+        raise TopologyError(f"{where}: hostvars['{name}'] is {_shown(variables)}; pass Ansible's hostvars")
     return variables
 
 
@@ -351,7 +349,7 @@ def _usable(value: object, host: str, variable: str) -> Address:
     wrong = "not an IP address" if parsed is None else _unreachable(parsed)
     if parsed is None or wrong:
         raise TopologyError(
-            f"{host}: {variable} is {_short.repr(value)}, {wrong}; "
+            f"{host}: {variable} is {_shown(value)}, {wrong}; "
             "set webstack_address to the bare IPv4 or IPv6 address at which the other hosts reach it"
         )
     return parsed
@@ -378,11 +376,11 @@ def _database_host(host: str, variables: Mapping[str, Any]) -> DatabaseHost:
             "mysql_role=replica on every other"
         )
     if role not in ("primary", "replica"):
-        raise TopologyError(f"{host}: mysql_role is {_short.repr(role)}; write primary or replica")
+        raise TopologyError(f"{host}: mysql_role is {_shown(role)}; write primary or replica")
     source = variables.get("mysql_source")
     if source is not None and not isinstance(source, str):
         raise TopologyError(
-            f"{host}: mysql_source is {_short.repr(source)}; write the inventory name of the host to replicate from"
+            f"{host}: mysql_source is {_shown(source)}; write the inventory name of the host to replicate from"
         )
     found = _address(host, variables)
     if "mysql_server_id" in variables:
@@ -401,12 +399,20 @@ def _database_host(host: str, variables: Mapping[str, Any]) -> DatabaseHost:
 # --- single values ----------------------------------------------------------------------------------------------------
 
 
+def _shown(value: object) -> str:
+    """A refused value as it stands in the message, cut short where it is long."""
+    # hostvars gives out a stand-in for what Ansible could not render (an undefined variable, say). It is none of the
+    # types wanted, and so ends here: made a string it raises the error that tells why.
+    str(value)
+    return _short.repr(value)
+
+
 def _number(value: object, owner: str, variable: str, allowed: range) -> int:
     number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
     # True and False are integers to Python, and no numbers to anybody else.
     if not isinstance(number, int) or isinstance(number, bool) or number not in allowed:
         raise TopologyError(
-            f"{owner}: {variable} is {_short.repr(value)}; write a whole number from {allowed[0]} to {allowed[-1]}"
+            f"{owner}: {variable} is {_shown(value)}; write a whole number from {allowed[0]} to {allowed[-1]}"
         )
     return number
 
@@ -414,20 +420,20 @@ def _number(value: object, owner: str, variable: str, allowed: range) -> int:
 def _boolean(value: object, owner: str, variable: str) -> bool:
     word = _BOOLEANS.get(value.lower()) if isinstance(value, str) else value
     if not isinstance(word, bool):
-        raise TopologyError(f"{owner}: {variable} is {_short.repr(value)}; write true or false")
+        raise TopologyError(f"{owner}: {variable} is {_shown(value)}; write true or false")
     return word
 
 
 def _block_name(value: object, kind: str) -> str:
     if not isinstance(value, str) or not _BLOCK_NAME.fullmatch(value):
-        raise TopologyError(f"{kind}: name is {_short.repr(value)}; write letters, digits, '_', '-' and '.' only")
+        raise TopologyError(f"{kind}: name is {_shown(value)}; write letters, digits, '_', '-' and '.' only")
     return value
 
 
 def _server_name(host: str, where: str) -> str:
     if not _SERVER_NAME.fullmatch(host):
         raise TopologyError(
-            f"{where}: {_short.repr(host)} cannot name a server in HAProxy; "
+            f"{where}: {_shown(host)} cannot name a server in HAProxy; "
             "rename the host in the inventory to letters, digits, '_', '-', '.' and ':' only"
         )
     return host
@@ -484,7 +490,7 @@ def _only_primary(hosts: Sequence[DatabaseHost]) -> DatabaseHost:
     [primary] = primaries
     if primary.source is not None:
         raise TopologyError(
-            f"{primary.name}: mysql_source is {_short.repr(primary.source)} and mysql_role is primary; "
+            f"{primary.name}: mysql_source is {_shown(primary.source)} and mysql_role is primary; "
             "remove mysql_source, a primary replicates from nobody"
         )
     return primary
@@ -501,7 +507,7 @@ def _source(host: DatabaseHost, primary: DatabaseHost, endpoints: Mapping[str, E
     else:
         return host.source
     raise TopologyError(
-        f"{host.name}: mysql_source is {_short.repr(host.source)}, {problem}; "
+        f"{host.name}: mysql_source is {_shown(host.source)}, {problem}; "
         f"name another database host, or leave it out to replicate from the primary {primary.name}"
     )
 
