@@ -47,7 +47,8 @@ stack: image ## The whole stack on five fresh hosts: converge, second run withou
 	@$(STEP) "Remove what an earlier run left" molecule destroy -s default
 	@$(STEP) "Make five hosts and converge the whole stack" molecule converge -s default
 	@$(STEP) "Converge again: nothing may change" molecule idempotence -s default
-	@$(STEP) "Check the hosts" pytest tests/hosts molecule/default/tests --hosts='ansible://all' --ansible-inventory=$(STACK)
+	@$(STEP) "Check the hosts, and kill servers under load" \
+		pytest -v tests/hosts tests/drills/test_faults.py --hosts='ansible://all' --ansible-inventory=$(STACK)
 
 # The order is from quick to slow, and pytest has the last word. The hosts are left for a look when something failed.
 test: lint unit templates stack ## Everything that CI runs
@@ -55,6 +56,9 @@ test: lint unit templates stack ## Everything that CI runs
 
 molecule: image ## Every role's scenario, or one: make molecule ROLE=nginx
 	@for role in $(or $(ROLE),$(ROLES)); do $(STEP) "molecule test -s $$role" molecule test -s $$role || exit 1; done
+
+drills: tools ## Break the running lab in every way that is known, and see what a visitor notices
+	@$(STEP) "Drills on $(INVENTORY)" pytest -v tests/drills --ansible-inventory=$(INVENTORY)
 
 bench: tools ## Print measurements; nothing is asserted
 	@for bench in tests/bench/bench_*.py; do $(STEP) "$$bench" python $$bench || exit 1; done
