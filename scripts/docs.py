@@ -1,4 +1,4 @@
-"""Write the variable table of every role's README from its meta/argument_specs.yml.
+"""Write the variable tables of the roles' READMEs and of docs/variables.md from the argument specifications.
 
 The table stands between the lines ``<!-- variables -->`` and ``<!-- /variables -->``. With ``--check`` nothing is
 written, and the exit status is 1 when a README is not what would be written.
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-ROLES = Path(__file__).resolve().parents[1] / "roles"
+ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"(<!-- variables -->\n).*(<!-- /variables -->)", re.DOTALL)
 
 
@@ -44,29 +44,26 @@ def rows(options: dict[str, Any], depth: int = 0) -> list[str]:
     return found
 
 
-def documented(role: Path) -> str:
-    """The role's README with its table as the specification has it."""
-    options = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+def documented(page: Path, specification: Path) -> str:
+    """The page with its table as the specification has it."""
+    options = yaml.safe_load(specification.read_text())["argument_specs"]["main"]["options"]
     table = "\n".join(["| Variable | Type | Default | Meaning |", "|---|---|---|---|", *rows(options)])
-    text, found = MARKED.subn(lambda match: f"{match[1]}\n{table}\n\n{match[2]}", (role / "README.md").read_text())
+    text, found = MARKED.subn(lambda match: f"{match[1]}\n{table}\n\n{match[2]}", page.read_text())
     if found != 1:
-        sys.exit(f"{role}/README.md: put the table's place between <!-- variables --> and <!-- /variables -->, once")
+        sys.exit(f"{page}: put the table's place between <!-- variables --> and <!-- /variables -->, once")
     return text
 
 
 def main() -> int:
-    """Write or check every role's README."""
+    """Write or check every page."""
     check = "--check" in sys.argv[1:]
-    stale = []
-    for role in sorted(ROLES.iterdir()):
-        readme = role / "README.md"
-        text = documented(role)
-        if text != readme.read_text():
-            stale.append(str(readme))
-            if not check:
-                readme.write_text(text)
-    for readme in stale:
-        print(f"{readme}: {'is not up to date; run make docs' if check else 'written'}")
+    pages = {ROOT / "docs/variables.md": ROOT / "playbooks/argument_specs.yml"}
+    pages |= {role / "README.md": role / "meta/argument_specs.yml" for role in sorted((ROOT / "roles").iterdir())}
+    stale = {page: text for page, spec in pages.items() if (text := documented(page, spec)) != page.read_text()}
+    for page, text in stale.items():
+        print(f"{page}: {'is not up to date; run make docs' if check else 'written'}")
+        if not check:
+            page.write_text(text)
     return int(check and bool(stale))
 
 
