@@ -1,0 +1,54 @@
+"""What the environment says."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class SettingsError(Exception):
+    """The environment cannot be used as it is."""
+
+
+def _url(variable: str, text: str) -> URL:
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        # The URL itself holds a password: name the variable only.
+        raise SettingsError(
+            f"{variable} is not a database URL; write one like mysql+pymysql://user:password@address:3306/name?ssl=true"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the database is and what this application server is called.
+
+    ``read_urls`` stand in the order of preference: the nearest replica first, the primary last.
+    """
+
+    write_url: URL
+    read_urls: tuple[URL, ...]
+    server_name: str
+    migrate_url: URL
+    connect_timeout: int = 1
+    read_timeout: int = 2
+    write_timeout: int = 10
+    retry_after: float = 2.0
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        if not environment.get("DATABASE_WRITE_URL"):
+            raise SettingsError("DATABASE_WRITE_URL is not set; it is the SQLAlchemy URL of the primary")
+        write = _url("DATABASE_WRITE_URL", environment["DATABASE_WRITE_URL"])
+        reads = tuple(_url("DATABASE_READ_URLS", text) for text in environment.get("DATABASE_READ_URLS", "").split())
+        migrate = environment.get("DATABASE_MIGRATE_URL")
+        return cls(
+            write_url=write,
+            read_urls=reads or (write,),
+            server_name=environment.get("APP_SERVER_NAME") or socket.gethostname(),
+            migrate_url=_url("DATABASE_MIGRATE_URL", migrate) if migrate else write,
+        )

@@ -1,0 +1,99 @@
+"""What pages and API share: who answered, who may post, and what an error looks like."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, current_app, g, jsonify, make_response, render_template, request
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import HTTPException
+
+from guestbook.database import Database, DatabaseUnavailableError
+
+Result = TypeVar("Result")
+
+# Somebody who has just posted reads from the primary for this long: the replica may be some milliseconds behind.
+FRESH_COOKIE = "guestbook_fresh"
+FRESH_SECONDS = 5
+
+
+def database() -> Database:
+    return current_app.extensions["guestbook"]
+
+
+def read(work: Callable[[Session], Result]) -> Result:
+    result, g.database_read = database().read(work, fresh=FRESH_COOKIE in request.cookies)
+    return result
+
+
+def write(work: Callable[[Session], Result]) -> Result:
+    result, g.database_write = database().write(work)
+    return result
+
+
+def add_names(response: Response) -> Response:
+    response.headers["X-App-Server"] = current_app.extensions["guestbook_settings"].server_name
+    for header, name in (("X-Database-Read", "database_read"), ("X-Database-Write", "database_write")):
+        if name in g:
+            response.headers[header] = g.get(name)
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _hostname(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+def refuse_foreign_posts() -> None:
+    """Refuse a write that a browser sends on behalf of another site."""
+    if request.method in {"GET", "HEAD", "OPTIONS"}:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    # Browsers leave Sec-Fetch-Site away on plain HTTP, and then send Origin. Other programs send neither and carry
+    # nobody's authority. Names are compared without the port, which a proxy or a published port may have changed.
+    if site is not None:
+        own = site in {"same-origin", "none"}
+    elif origin is not None:
+        own = _hostname(origin) is not None and _hostname(origin) == _hostname(f"//{request.host}")
+    else:
+        own = True
+    if not own:
+        abort(403, "Entries are posted from this site's own page.")
+
+
+def wants_json() -> bool:
+    return request.path.startswith("/api/")
+
+
+def errors(app: Flask) -> None:
+    def answer(status: int, title: str, explanation: str) -> Response:
+        if wants_json():
+            response = jsonify(error=explanation)
+        else:
+            response = make_response(render_template("error.html", title=title, explanation=explanation))
+        response.status_code = status
+        return response
+
+    @app.errorhandler(DatabaseUnavailableError)
+    def unavailable(_error: DatabaseUnavailableError) -> Response:
+        if request.method == "POST":
+            explanation = (
+                "The database that takes new entries does not answer. Please go back and send it again in a moment."
+            )
+        else:
+            explanation = "No database answers right now. Please try again in a moment."
+        response = answer(503, "Not available right now", explanation)
+        response.headers["Retry-After"] = "5"
+        return response
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        response = answer(error.code or 500, error.name, error.description or error.name)
+        # Allow of a 405, Location of a redirect.
+        kept = {name: value for name, value in error.get_headers() if name not in {"Content-Type", "Content-Length"}}
+        response.headers.update(kept)
+        return response

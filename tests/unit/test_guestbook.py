@@ -1,0 +1,357 @@
+"""The guest book on SQLite: what it stores, what it refuses, and what it does when a database does not answer."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "roles/appserver/files/guestbook"))
+
+from guestbook import create_app, database, migrate
+from guestbook.models import Base
+from guestbook.settings import Settings, SettingsError
+from sqlalchemy.engine import make_url
+
+JSON = "application/json"
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Callable[..., SimpleNamespace]]:
+    """An application over SQLite files. A name in ``missing`` is a database that does not answer: its folder is absent."""
+
+    made = []
+
+    def make(reads: tuple[str, ...] = (), missing: tuple[str, ...] = ()) -> SimpleNamespace:
+        urls = {}
+        for name in {"primary", *reads}:
+            urls[name] = f"sqlite:///{tmp_path / name / 'db'}"
+            if name not in missing:
+                start(name)
+        settings = Settings.from_environment(
+            {
+                "DATABASE_WRITE_URL": urls["primary"],
+                "DATABASE_READ_URLS": " ".join(urls[name] for name in reads),
+                "APP_SERVER_NAME": "app1",
+            }
+        )
+        app = create_app(replace(settings, retry_after=0.05), TESTING=True)
+        made.append(app)
+        return SimpleNamespace(app=app, client=app.test_client(), start=start, database=app.extensions["guestbook"])
+
+    def start(name: str) -> None:
+        (tmp_path / name).mkdir()
+        server = database.Server.at(
+            make_url(f"sqlite:///{tmp_path / name / 'db'}"),
+            Settings.from_environment({"DATABASE_WRITE_URL": "sqlite://"}),
+            1,
+        )
+        Base.metadata.create_all(server.engine)
+        server.engine.dispose()
+
+    yield make
+    for app in made:
+        known = app.extensions["guestbook"]
+        for server in [known.primary, *known.readers]:
+            server.engine.dispose()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 5) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return condition()
+
+
+def test_a_posted_entry_stands_on_the_page(stack) -> None:
+    client = stack().client
+    answer = client.post("/", data={"name": "Ada", "message": "Hello\nworld"})
+    assert (answer.status_code, answer.headers["Location"], answer.headers["X-Database-Write"]) == (303, "/", "sqlite")
+    page = client.get("/", headers={"X-Web-Server": "web1"})
+    assert page.status_code == 200
+    for text in ("Ada", "Hello\nworld", "<dd>web1</dd>", "<dd>app1</dd>", "<dd>sqlite</dd>"):
+        assert text in page.text
+    assert (page.headers["X-App-Server"], page.headers["X-Database-Read"]) == ("app1", "sqlite")
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_text_cannot_become_markup(stack) -> None:
+    client = stack().client
+    client.post("/", data={"name": '"><i>', "message": "<script>alert(1)</script>"})
+    page = client.get("/", headers={"X-Web-Server": "<u>"}).text
+    assert "<script" not in page
+    assert "<i>" not in page
+    assert "<u>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_page_needs_neither_inline_scripts_nor_inline_styles(stack) -> None:
+    """Otherwise a Content-Security-Policy would have to allow them."""
+    client = stack().client
+    client.post("/", data={"name": "Ada", "message": "Hello"})
+    page = client.get("/").text
+    for inline in ("<script", "<style", " style=", " onclick=", "javascript:"):
+        assert inline not in page
+
+
+def test_static_files_are_there_and_named_by_content(stack) -> None:
+    client = stack().client
+    page = client.get("/").text
+    assert "/static/style.css?v=" in page
+    assert client.get("/static/style.css").mimetype == "text/css"
+    assert "no-store" not in client.get("/static/style.css").headers.get("Cache-Control", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "problem"),
+    [
+        ("", "x", "name is empty"),
+        ("   \n ", "x", "name is empty"),
+        ("x", "", "message is empty"),
+        ("x" * 81, "x", "name is longer than 80 characters"),
+        ("x", "x" * 1001, "message is longer than 1000 characters"),
+        ("x", None, "message must be text"),
+        (["x"], "x", "name must be text"),
+        ("x", "\ud800", "message holds half a character"),
+    ],
+)
+def test_what_cannot_be_an_entry_is_refused_with_the_reason(stack, name, message, problem) -> None:
+    client = stack().client
+    answer = client.post("/api/entries", json={"name": name, "message": message})
+    assert (answer.status_code, answer.json["error"]) == (422, problem)
+    assert client.get("/api/entries").json == {"entries": []}
+
+
+def test_a_refused_form_keeps_what_was_typed(stack) -> None:
+    answer = stack().client.post("/", data={"name": "Ada", "message": "long " * 300})
+    assert answer.status_code == 422
+    assert 'value="Ada"' in answer.text
+    assert "long long" in answer.text
+
+
+@given(name=st.text(max_size=90), message=st.text(max_size=200))
+@example(name="'; DROP TABLE entry; --", message="\\' OR 1=1 %s {{7*7}} %(x)s")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_stored_as_it_is_or_refused(shared_client, name, message) -> None:
+    answer = shared_client.post("/api/entries", json={"name": name, "message": message})
+    assert answer.status_code in {201, 422}
+    if answer.status_code == 201:
+        assert shared_client.get("/api/entries?limit=1").json["entries"] == [answer.json]
+        assert shared_client.get("/").status_code == 200
+
+
+@pytest.fixture
+def shared_client(stack):
+    return stack().client
+
+
+def test_api_lists_newest_first_and_in_pages(stack) -> None:
+    client = stack().client
+    for number in range(5):
+        assert client.post("/api/entries", json={"name": "Ada", "message": f"{number}"}).status_code == 201
+    first = client.get("/api/entries?limit=2").json["entries"]
+    assert [entry["message"] for entry in first] == ["4", "3"]
+    rest = client.get(f"/api/entries?before={first[-1]['id']}").json["entries"]
+    assert [entry["message"] for entry in rest] == ["2", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "limit=-1", "before=1e3", "before=" + "9" * 40, "limit=²"]
+)
+def test_api_refuses_numbers_that_are_none(stack, query) -> None:
+    answer = stack().client.get(f"/api/entries?{query}")
+    assert answer.status_code == 400
+    assert "must be a number" in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"data": "name=a&message=b", "content_type": "application/x-www-form-urlencoded"}, 415),
+        ({"data": "{", "content_type": JSON}, 400),
+        ({"data": "[]", "content_type": JSON}, 400),
+        ({"data": b"\xff", "content_type": JSON}, 400),
+        ({"data": b" " * 40_000, "content_type": JSON}, 413),
+    ],
+)
+def test_api_errors_are_json(stack, options, status) -> None:
+    answer = stack().client.post("/api/entries", **options)
+    assert answer.status_code == status
+    assert answer.json["error"]
+
+
+def test_unknown_pages_and_methods(stack) -> None:
+    client = stack().client
+    assert client.get("/nothing").status_code == 404
+    assert client.get("/api/nothing").json["error"]
+    wrong = client.delete("/api/entries")
+    assert (wrong.status_code, "POST" in wrong.headers["Allow"]) == (405, True)
+
+
+class TestIdempotency:
+    def test_a_repeat_gives_the_same_entry(self, stack) -> None:
+        client = stack().client
+        answers = [
+            client.post("/api/entries", json={"name": "Ada", "message": "once"}, headers={"Idempotency-Key": "k-1"})
+            for _ in range(3)
+        ]
+        assert [answer.status_code for answer in answers] == [201, 201, 201]
+        assert answers[0].json == answers[1].json == answers[2].json
+        assert [answer.headers.get("Idempotent-Replayed") for answer in answers] == [None, "true", "true"]
+        assert len(client.get("/api/entries").json["entries"]) == 1
+
+    def test_a_key_belongs_to_one_entry(self, stack) -> None:
+        client = stack().client
+        key = {"Idempotency-Key": "k"}
+        client.post("/api/entries", json={"name": "Ada", "message": "one"}, headers=key)
+        answer = client.post("/api/entries", json={"name": "Ada", "message": "two"}, headers=key)
+        assert answer.status_code == 422
+
+    def test_entries_without_a_key_are_all_kept(self, stack) -> None:
+        client = stack().client
+        for _ in range(2):
+            client.post("/api/entries", json={"name": "Ada", "message": "same"})
+        assert len(client.get("/api/entries").json["entries"]) == 2
+
+    @pytest.mark.parametrize("key", ["", "x" * 65, "a b", "é"])
+    def test_a_key_must_be_simple(self, stack, key) -> None:
+        answer = stack().client.post(
+            "/api/entries", json={"name": "Ada", "message": "x"}, headers={"Idempotency-Key": key}
+        )
+        assert answer.status_code == 422
+
+    def test_a_form_sent_twice_is_one_entry(self, stack) -> None:
+        client = stack().client
+        key = client.get("/").text.split('name="key" value="')[1].split('"')[0]
+        for _ in range(2):
+            assert client.post("/", data={"name": "Ada", "message": "x", "key": key}).status_code == 303
+        assert len(client.get("/api/entries").json["entries"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 303),
+        ({"Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Sec-Fetch-Site": "none"}, 303),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, 403),
+        ({"Origin": "http://localhost"}, 303),
+        ({"Origin": "http://localhost:8080"}, 303),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+    ],
+)
+def test_only_this_sites_own_page_may_post(stack, headers, status) -> None:
+    client = stack().client
+    assert client.post("/", data={"name": "Ada", "message": "x"}, headers=headers).status_code == status
+    assert len(client.get("/api/entries").json["entries"]) == (1 if status == 303 else 0)
+
+
+class TestDatabases:
+    def test_reads_prefer_the_replica(self, stack) -> None:
+        site = stack(reads=("replica", "primary"))
+        site.client.post("/api/entries", json={"name": "Ada", "message": "x"})
+        assert site.client.get("/api/entries").json["entries"] == []
+
+    def test_whoever_has_just_posted_reads_the_primary(self, stack) -> None:
+        """Catches a page that does not show the entry because the replica lags (here: for ever)."""
+        site = stack(reads=("replica", "primary"))
+        site.client.post("/", data={"name": "Ada", "message": "just now"})
+        assert "just now" in site.client.get("/").text
+        assert "just now" not in site.app.test_client().get("/").text
+
+    def test_a_dead_replica_costs_no_request(self, stack) -> None:
+        site = stack(reads=("replica", "primary"), missing=("replica",))
+        assert site.client.get("/").status_code == 200
+        health = site.client.get("/healthz")
+        assert (health.status_code, health.json["status"]) == (200, "degraded")
+
+    def test_a_dead_replica_is_asked_once_and_again_when_it_is_back(self, stack, monkeypatch) -> None:
+        site = stack(reads=("replica", "primary"), missing=("replica",))
+        replica = site.database.readers[0]
+        asked = []
+        session = database.Server.session
+        monkeypatch.setattr(database.Server, "session", lambda self: (asked.append(self), session(self))[1])
+        for _ in range(3):
+            assert site.client.get("/").status_code == 200
+        assert asked.count(replica) == 1
+        site.start("replica")
+        assert eventually(lambda: not replica.down)
+        site.client.get("/")
+        assert asked.count(replica) == 2
+        assert site.client.get("/healthz").json["status"] == "ok"
+
+    def test_without_the_primary_the_site_can_be_read(self, stack) -> None:
+        site = stack(reads=("replica", "primary"), missing=("primary",))
+        assert site.client.get("/").status_code == 200
+        health = site.client.get("/healthz")
+        assert (health.status_code, health.json["degraded"]) == (200, True)
+        refused = site.client.post("/", data={"name": "Ada", "message": "x"})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        assert "takes new entries" in refused.text
+        assert site.client.post("/api/entries", json={"name": "Ada", "message": "x"}).json["error"]
+
+    def test_the_fresh_cookie_does_not_insist_on_a_dead_primary(self, stack) -> None:
+        site = stack(reads=("replica",), missing=("primary",))
+        site.client.set_cookie("guestbook_fresh", "1")
+        assert site.client.get("/").status_code == 200
+
+    def test_without_any_database_the_page_says_so(self, stack) -> None:
+        site = stack(reads=("replica", "primary"), missing=("replica", "primary"))
+        page = site.client.get("/")
+        assert page.status_code == 503
+        assert "No database answers" in page.text
+        assert site.client.get("/api/entries").status_code == 503
+        health = site.client.get("/healthz")
+        assert (health.status_code, health.json["status"]) == (503, "unavailable")
+
+    def test_the_primary_takes_posts_again_when_it_is_back(self, stack) -> None:
+        site = stack(missing=("primary",))
+        assert site.client.post("/", data={"name": "Ada", "message": "x"}).status_code == 503
+        site.start("primary")
+        assert eventually(lambda: site.client.post("/", data={"name": "Ada", "message": "x"}).status_code == 303)
+
+
+class TestSettings:
+    def test_names_the_variable_but_not_its_value(self) -> None:
+        with pytest.raises(SettingsError) as raised:
+            Settings.from_environment({"DATABASE_WRITE_URL": "mysql+pymysql:/guestbook:secret"})
+        assert "DATABASE_WRITE_URL is not a database URL" in str(raised.value)
+        assert "secret" not in str(raised.value)
+        with pytest.raises(SettingsError, match="not set"):
+            Settings.from_environment({})
+
+    def test_reads_go_to_the_primary_when_nothing_else_is_named(self) -> None:
+        found = Settings.from_environment({"DATABASE_WRITE_URL": "sqlite:///x"})
+        assert found.read_urls == (found.write_url,)
+
+    def test_mysql_is_asked_quickly_and_encrypted(self) -> None:
+        url = make_url("mysql+pymysql://u:p@db1/guestbook?ssl=true")
+        known = Settings.from_environment({"DATABASE_WRITE_URL": "sqlite://"})
+        plain, arguments = database._connect_arguments(url, known, 2)
+        assert "ssl" not in plain.query
+        assert arguments == {
+            "charset": "utf8mb4",
+            "connect_timeout": 1,
+            "read_timeout": 2,
+            "write_timeout": 2,
+            "ssl": {"check_hostname": False, "verify_mode": False},
+        }
+
+
+def test_migration_can_be_repeated(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("DATABASE_WRITE_URL", "sqlite:////nowhere/db")
+    monkeypatch.setenv("DATABASE_MIGRATE_URL", f"sqlite:///{tmp_path}/db")
+    migrate.main()
+    migrate.main()
+    assert (tmp_path / "db").exists()
