@@ -1,0 +1,128 @@
+"""A MySQL server as a module talks to it: rows as dicts, errors as sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+from collections.abc import Sequence
+from typing import Any
+
+try:
+    import pymysql
+    import pymysql.cursors
+except ImportError:
+    pymysql = None
+
+MINIMUM = (8, 4)
+"""The first series whose statements and tables all have the names used here."""
+
+
+class ServerError(Exception):
+    """What the server, or the way to it, refused; `number` is MySQL's, or 0."""
+
+    def __init__(self, number: int, message: str) -> None:
+        super().__init__(f"{message} (MySQL error {number})" if number else message)
+        self.number = number
+
+
+class Server:
+    """A connection, made with the first statement and again after it broke."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self._arguments = arguments
+        self._connection: Any = None
+
+    @classmethod
+    def local(cls, unix_socket: str, user: str, timeout: float) -> Server:
+        """The server of this host, through its socket."""
+        return cls(unix_socket=unix_socket, user=user, connect_timeout=timeout, read_timeout=timeout)
+
+    @classmethod
+    def remote(cls, host: str, port: int, user: str, password: str, *, tls: bool, timeout: float) -> Server:
+        """Another host's server, with an account and a way that are the replication connection's own."""
+        tls_arguments: dict[str, Any] = {"ssl_disabled": True}
+        if tls:
+            # Encrypted, not authenticated: what SOURCE_SSL without a CA does.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            tls_arguments = {"ssl": context}
+        return cls(
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            connect_timeout=timeout,
+            read_timeout=timeout,
+            **tls_arguments,
+        )
+
+    def patient(self, timeout: float) -> Server:
+        """The same server for a statement that takes long."""
+        return Server(**(self._arguments | {"read_timeout": timeout}))
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Execute one statement and return its rows, if it has any."""
+        if pymysql is None:
+            raise ServerError(0, "PyMySQL is missing on this host: install python3-pymysql")
+        try:
+            if self._connection is None:
+                self._connection = pymysql.connect(charset="utf8mb4", autocommit=True, **self._arguments)
+            with self._connection.cursor(pymysql.cursors.DictCursor) as cursor:
+                cursor.execute(statement, tuple(values) or None)
+                return list(cursor.fetchall())
+        except (pymysql.MySQLError, OSError) as error:
+            number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+            if not number or isinstance(error, (OSError, pymysql.OperationalError, pymysql.InterfaceError)):
+                self.close()
+            message = str(error.args[1]) if number and len(error.args) > 1 else str(error)
+            raise ServerError(number, message) from error
+
+    def value(self, expression: str, values: Sequence[Any] = ()) -> Any:
+        """The value of an expression such as @@GLOBAL.server_id."""
+        return self.rows(f"SELECT {expression} AS value", values)[0]["value"]
+
+    def variables(self) -> dict[str, str]:
+        """Every global variable."""
+        return {row["Variable_name"]: row["Value"] for row in self.rows("SHOW GLOBAL VARIABLES")}
+
+    def plugins(self) -> frozenset[str]:
+        """Names of the plugins that are active."""
+        return frozenset(row["Name"] for row in self.rows("SHOW PLUGINS") if row["Status"] == "ACTIVE")
+
+    def wait(self, timeout: float) -> None:
+        """Return as soon as the server answers; ServerError, with the last reason, if it does not in time."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.rows("SELECT 1")
+            except ServerError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def close(self) -> None:
+        """Forget the connection; the next statement makes another."""
+        if self._connection is not None:
+            # Fails only where PyMySQL has closed it already.
+            with contextlib.suppress(pymysql.MySQLError):
+                self._connection.close()
+            self._connection = None
+
+
+def series(version: str) -> tuple[int, int]:
+    """(9, 7) of 9.7.4-2."""
+    major, minor = version.split("-", 1)[0].split(".")[:2]
+    return int(major), int(minor)
+
+
+def unsupported(version: str, comment: str = "") -> str:
+    """Why this server cannot be managed, empty where it can."""
+    if "mariadb" in f"{version} {comment}".lower():
+        return f"this server is MariaDB ({version}), whose replication is another. Install MySQL instead"
+    if series(version) < MINIMUM:
+        return f"this server is MySQL {version}. Upgrade it to {MINIMUM[0]}.{MINIMUM[1]} or later"
+    return ""

@@ -1,0 +1,87 @@
+"""Which of a running server's variables differ from what is wanted, and how they become what is wanted. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Value = bool | int | float | str
+
+STARTUP_ONLY = frozenset(
+    {
+        # SET GLOBAL refuses them.
+        "bind_address",
+        "innodb_buffer_pool_instances",
+        "log_bin",
+        "log_error",
+        "port",
+        "relay_log",
+        "relay_log_recovery",
+        "report_host",
+        "report_port",
+        "skip_name_resolve",
+        # SET GLOBAL takes them, but replicas that are connected do not notice, or it takes steps that wait for others.
+        "enforce_gtid_consistency",
+        "gtid_mode",
+        "server_id",
+    }
+)
+
+_SUFFIXES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_SWITCHES = {"ON": "ON", "TRUE": "ON", "1": "ON", "OFF": "OFF", "FALSE": "OFF", "0": "OFF"}
+_SIZE = re.compile(r"([0-9]+)([KMGT])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Difference:
+    name: str
+    running: str | None
+    """None where the server has no such variable, that is where its plugin is not loaded."""
+    wanted: str
+
+    @property
+    def needs_restart(self) -> bool:
+        return self.running is None or self.name in STARTUP_ONLY
+
+
+def differences(wanted: Mapping[str, Value], running: Mapping[str, str]) -> list[Difference]:
+    """What is to change, in the order of `wanted`."""
+    found = []
+    for key, value in wanted.items():
+        name = key.lower().replace("-", "_")
+        text = literal(value)
+        actual = running.get(name)
+        if actual is None or not _same(name, text, actual, running):
+            found.append(Difference(name, actual, text))
+    return found
+
+
+def literal(value: Value) -> str:
+    """The value as the server itself writes it: ON and OFF, sizes in bytes."""
+    if isinstance(value, bool):
+        return "ON" if value else "OFF"
+    size = _SIZE.fullmatch(str(value))
+    return str(int(size[1]) * _SUFFIXES[size[2].upper()]) if size else str(value)
+
+
+def assignment(difference: Difference) -> tuple[str, int | str]:
+    """Statement and value that change a variable at runtime."""
+    value: int | str = int(difference.wanted) if difference.wanted.isdecimal() else difference.wanted
+    return f"SET GLOBAL `{difference.name}` = %s", value
+
+
+def _same(name: str, wanted: str, actual: str, running: Mapping[str, str]) -> bool:
+    if wanted.casefold() == actual.casefold():
+        return True
+    if actual in ("ON", "OFF"):
+        return _SWITCHES.get(wanted.upper()) == actual
+    try:
+        number, actual_number = float(wanted), float(actual)
+    except ValueError:
+        return False
+    if name == "innodb_buffer_pool_size":
+        # The server rounds it up to whole chunks in every instance.
+        unit = int(running["innodb_buffer_pool_chunk_size"]) * int(running["innodb_buffer_pool_instances"])
+        number = -(-int(number) // unit) * unit
+    return number == actual_number

@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
+# SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
+
+"""Module foobar.webstack.mysql_settings."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_settings
+version_added: 1.0.0
+short_description: Brings a running MySQL server in step with its configuration
+author: The foobar.webstack maintainers
+description:
+  - Compares the variables of a running server with what its configuration says, and changes at runtime those that
+    differ, so that a server need not be restarted for them. Nothing is persisted in the data directory - the
+    configuration file stays the one place where settings stand.
+  - When one of the differences takes a restart, none is changed at runtime, and RV(restart_required) names those that
+    wait for it. That is read from the server itself, so a restart that an interrupted run owed is still found.
+attributes:
+  check_mode:
+    description: Reports what it would change and changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the running and the wanted value of each variable that differs.
+    support: full
+  platform:
+    description: Systems that the module is written for.
+    platforms: posix
+    support: full
+requirements:
+  - PyMySQL on the host (Debian and Ubuntu package C(python3-pymysql))
+  - MySQL 8.4 or later
+options:
+  variables:
+    description:
+      - System variables and the values that they are to have. Booleans stand for V(ON) and V(OFF), sizes may have a
+        suffix V(K), V(M), V(G) or V(T).
+    type: dict
+    required: true
+  config_file:
+    description:
+      - The configuration file that these variables stand in.
+      - A restart is asked for only if the file is younger than the running server. A variable that differs although
+        the server was started with the file, because the server adjusted it or another file overrides it, is warned
+        about instead.
+    type: path
+    required: true
+  login_unix_socket:
+    description: Socket of the server.
+    type: path
+    default: /run/mysqld/mysqld.sock
+  login_user:
+    description: Account, one that the server knows by the socket (C(auth_socket)).
+    type: str
+    default: root
+seealso:
+  - module: foobar.webstack.mysql_replica
+"""
+
+EXAMPLES = r"""
+- name: Bring the server in step with its configuration
+  foobar.webstack.mysql_settings:
+    config_file: /etc/mysql/mysql.conf.d/webstack.cnf
+    variables:
+      max_connections: 300
+      innodb_buffer_pool_size: 2G
+      super_read_only: true
+  register: settings
+
+- name: Restart for what cannot change at runtime
+  ansible.builtin.systemd_service:
+    name: mysql
+    state: restarted
+  when: settings.restart_required | length > 0
+"""
+
+RETURN = r"""
+restart_required:
+  description: Variables that get their value only with a restart of the server.
+  returned: success
+  type: list
+  elements: str
+  sample: [bind_address]
+statements:
+  description: Statements executed, or that would be in check mode.
+  returned: success
+  type: list
+  elements: str
+  sample: ["SET GLOBAL `max_connections` = 300"]
+"""
+
+import os
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError, unsupported
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_variables import (
+    Difference,
+    assignment,
+    differences,
+)
+
+LOCK_SECONDS = 30
+"""How long read-only may wait for transactions that are open."""
+
+VARIABLE_IS_READ_ONLY = 1238
+
+
+def started_with(server: Server, config_file: str) -> bool:
+    """Whether the running server has read the configuration file as it is now."""
+    if not os.path.exists(config_file):
+        return True
+    uptime = int(server.rows("SHOW GLOBAL STATUS LIKE 'Uptime'")[0]["Value"])
+    # Uptime is cut off to whole seconds, so the server is up to a second older than it says.
+    return os.stat(config_file).st_mtime < time.time() - uptime - 1
+
+
+def set_at_runtime(server: Server, difference: Difference) -> bool:
+    """Change a variable; False where only a restart does."""
+    statement, value = assignment(difference)
+    try:
+        server.rows(statement, [value])
+    except ServerError as error:
+        if error.number == VARIABLE_IS_READ_ONLY:
+            return False
+        raise ServerError(0, f"{difference.name} = {difference.wanted}: {error}") from error
+    return True
+
+
+def run(module: AnsibleModule) -> None:
+    """Compare, change, report."""
+    wanted = module.params["variables"]
+    server = Server.local(module.params["login_unix_socket"], module.params["login_user"], 2 * LOCK_SECONDS)
+    running = server.variables()
+    reason = unsupported(running["version"], running["version_comment"])
+    if reason:
+        module.fail_json(msg=f"{reason}.")
+
+    found = differences(wanted, running)
+    waiting = [difference for difference in found if difference.needs_restart]
+    in_force = started_with(server, module.params["config_file"])
+    statements = []
+    if not waiting or in_force:
+        server.rows(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
+        for difference in found:
+            if difference in waiting:
+                continue
+            if not module.check_mode and not set_at_runtime(server, difference):
+                waiting.append(difference)
+                continue
+            statement, value = assignment(difference)
+            statements.append(statement % repr(value))
+    if in_force:
+        for difference in waiting:
+            module.warn(
+                f"{difference.name} is {difference.running!r}, although the server was started after "
+                f"{module.params['config_file']} had said {difference.wanted!r}: the server adjusted it (see its error log),"
+                " or another file or SET PERSIST overrides it (see performance_schema.variables_info)."
+            )
+        found = [difference for difference in found if difference not in waiting]
+        waiting = []
+    after = running if module.check_mode else server.variables()
+    if not module.check_mode:
+        # A value that the server rounds to the one that it had is no change.
+        found = [d for d in found if d in waiting or after.get(d.name) != d.running]
+    module.exit_json(
+        changed=bool(found),
+        restart_required=[difference.name for difference in waiting],
+        statements=statements,
+        diff={
+            "before": {difference.name: difference.running for difference in found},
+            "after": {difference.name: difference.wanted for difference in found},
+        },
+    )
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "variables": {"type": "dict", "required": True},
+            "config_file": {"type": "path", "required": True},
+            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+            "login_user": {"type": "str", "default": "root"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except ServerError as error:
+        module.fail_json(msg=f"The MySQL server at {module.params['login_unix_socket']}: {error}")
+
+
+if __name__ == "__main__":
+    main()
