@@ -1,0 +1,344 @@
+#!/usr/bin/python
+# Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
+# SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
+
+"""Module foobar.webstack.app_release; its action plugin of the same name packs the source on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: app_release
+version_added: 1.0.0
+short_description: Makes a release of an application serve, once it has answered
+author: The foobar.webstack maintainers
+description:
+  - Brings an application's files to the host as a release of its own, starts it beside what serves, with the unit, the configuration
+    and the environment that it is to have, and asks it. Only when it answers does all of that take the place of what serves, by
+    renames and one restart. If it does not, the task fails with the last lines of its journal, and nothing of what serves was touched.
+  - The same holds for a changed unit, configuration or environment of the release that serves already.
+  - When the application answers on trial but not in place, what served before is put back.
+  - The listening socket outlives the restart (see the role P(foobar.webstack.appserver#role)), so that requests wait and none is refused.
+  - A run that was interrupted anywhere is finished by the next one. Half-made releases are made anew.
+attributes:
+  action:
+    description: The source is packed on the controller, once a run for all hosts. A host that has the release gets no files.
+    support: full
+  check_mode:
+    description: Reports what it would change and changes nothing. Without files on the host it does not try anything either.
+    support: full
+  diff_mode:
+    description: Shows release, unit and configuration, and the names of changed environment variables, never their values.
+    support: full
+  platform:
+    description: Systems that the module is written for.
+    platforms: posix
+    support: full
+requirements:
+  - systemd
+  - C(git) on the controller for a source of type V(git)
+options:
+  name:
+    description: Name of the application, of its service and of its user.
+    type: str
+    required: true
+  source:
+    description: Where the files come from. Everything is read on the controller.
+    type: dict
+    suboptions:
+      type:
+        description: Kind of source.
+        type: str
+        choices: [directory, archive, git]
+        required: true
+      path:
+        description: Directory, or archive (tar in any compression, or zip). A relative path is searched for as other actions do.
+        type: path
+      url:
+        description: Archive to download to the controller instead.
+        type: str
+      checksum:
+        description: V(sha256:) and 64 hexadecimal digits, required with O(source.url).
+        type: str
+      repo:
+        description: Git repository. The controller's own keys and credentials are used. Submodules are not fetched.
+        type: str
+      version:
+        description: Branch, tag or full commit hash.
+        type: str
+        default: HEAD
+      subdirectory:
+        description: Only what is below this directory of the source, which becomes the top of the release.
+        type: str
+        default: ""
+      exclude:
+        description: Shell patterns of names or paths that stay out, besides version control and caches.
+        type: list
+        elements: str
+        default: []
+  release:
+    description:
+      - Id of the release. By default it follows from the content (directory, archive) or is the commit (git).
+      - A release that is on the host is used as it is, so that an older id means going back.
+    type: str
+    default: ""
+  archive:
+    description: Tarball on the host. The action plugin sets it.
+    type: path
+  unit:
+    description: Text of the systemd service. It names C(/srv/www/<name>/current) and C(/etc/appserver/<name>/) where the files are.
+    type: str
+    required: true
+  config:
+    description: Text of the gunicorn configuration. It binds to one address.
+    type: str
+    required: true
+  environment:
+    description: Environment variables of the application.
+    type: dict
+    default: {}
+  secrets:
+    description: Environment variables whose values are not to be seen. They stand in the same file, which only root reads.
+    type: dict
+    default: {}
+  migrate:
+    description:
+      - Command that is run before every trial, in the release's directory, with the environment and the confinement of the application.
+      - It runs again whenever something is tried, on every host, so it must be harmless when repeated.
+    type: list
+    elements: str
+    default: []
+  migrate_secrets:
+    description: Environment variables that exist only during a trial, such as an account that may change the schema.
+    type: dict
+    default: {}
+  migrate_timeout:
+    description: Seconds for O(migrate).
+    type: int
+    default: 300
+  requirements:
+    description: Requirements file of the release to make a virtual environment from; empty for none.
+    type: str
+    default: ""
+  pip_arguments:
+    description: Further arguments of C(pip install). Paths are relative to the release.
+    type: list
+    elements: str
+    default: []
+  system_site_packages:
+    description: Whether the virtual environment sees the packages of the host.
+    type: bool
+    default: false
+  health_uri:
+    description: What is asked. Any 2xx is an answer.
+    type: str
+    default: /healthz
+  health_host:
+    description: Host header of the question.
+    type: str
+    default: localhost
+  start_timeout:
+    description: Seconds within which the application must answer.
+    type: int
+    default: 30
+  keep:
+    description: Number of releases to keep, with the one that serves.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Release the shop
+  foobar.webstack.app_release:
+    name: shop
+    source:
+      type: git
+      repo: git@git.example.com:shop.git
+      version: v2.3.0
+    unit: "{{ lookup('ansible.builtin.template', 'shop.service.j2') }}"
+    config: "{{ lookup('ansible.builtin.template', 'gunicorn.conf.py.j2') }}"
+    environment:
+      APP_SERVER_NAME: "{{ inventory_hostname }}"
+    secrets:
+      DATABASE_URL: "{{ shop_database_url }}"
+    migrate: [python3, -m, shop.migrate]
+
+- name: Go back to the release before
+  foobar.webstack.app_release:
+    name: shop
+    release: 3f2a9c41b07d
+    unit: "{{ lookup('ansible.builtin.template', 'shop.service.j2') }}"
+    config: "{{ lookup('ansible.builtin.template', 'gunicorn.conf.py.j2') }}"
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release that serves now.
+  returned: always
+  type: str
+  sample: 3f2a9c41b07d
+previous:
+  description: Id of the release that served before; empty if there was none.
+  returned: always
+  type: str
+  sample: 81d0c6e0f5aa
+switched:
+  description: Whether something was tried and put in place, with a restart.
+  returned: always
+  type: bool
+"""
+
+import os
+import pwd
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.release import (
+    Deployment,
+    Layout,
+    ReleaseError,
+    Requirements,
+    Wanted,
+    only_one,
+)
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def wanted(parameters: dict[str, Any], user: pwd.struct_passwd | None) -> Wanted:
+    """What the parameters ask for."""
+    return Wanted(
+        release=parameters["release"],
+        unit=parameters["unit"],
+        config=parameters["config"],
+        environment={**parameters["environment"], **parameters["secrets"]},
+        candidate_environment=parameters["migrate_secrets"],
+        user=parameters["name"],
+        uid=user.pw_uid if user else -1,
+        gid=user.pw_gid if user else -1,
+        migrate=parameters["migrate"],
+        migrate_timeout=parameters["migrate_timeout"],
+        start_timeout=parameters["start_timeout"],
+        health_uri=parameters["health_uri"],
+        health_host=parameters["health_host"],
+        requirements=Requirements(
+            parameters["requirements"], parameters["pip_arguments"], parameters["system_site_packages"]
+        ),
+        keep=parameters["keep"],
+    )
+
+
+def checked(parameters: dict[str, Any]) -> Layout:
+    """Refuse what would end up as a strange path or unit name."""
+    if not NAME.fullmatch(parameters["name"]):
+        raise ReleaseError(
+            f"name is {parameters['name']!r}; write lower-case letters, digits and -, a letter first, at most 31"
+        )
+    if not RELEASE.fullmatch(parameters["release"]):
+        raise ReleaseError(
+            f"release is {parameters['release']!r}; write letters, digits and . _ -, at most 64, no sign first"
+        )
+    layout = Layout(parameters["name"])
+    if layout.package_unit.exists():
+        raise ReleaseError(f"{layout.package_unit} belongs to a package; give the application another name")
+    return layout
+
+
+def run(module: AnsibleModule) -> None:
+    """Compare, try, switch, report."""
+    layout = checked(module.params)
+    try:
+        user = pwd.getpwnam(module.params["name"])
+    except KeyError:
+        if not module.check_mode:
+            raise ReleaseError(f"the user {module.params['name']} does not exist; make it first") from None
+        user = None
+    deployment = Deployment(layout, wanted(module.params, user), module.run_command)
+    result: dict[str, Any] = {
+        "release": module.params["release"],
+        "previous": layout.serving() or "",
+        "switched": False,
+    }
+    if module.check_mode:
+        found = deployment.differences()
+    else:
+        with only_one(layout.lock):
+            if not deployment.has_release():
+                if not module.params["archive"]:
+                    module.exit_json(changed=False, missing=True, **result)
+                deployment.unpack(Path(module.params["archive"]))
+            found = deployment.differences()
+            if found:
+                deployment.put_right()
+            if any(difference.activates for difference in found):
+                deployment.try_candidate()
+                deployment.switch()
+                result["switched"] = True
+            elif found:
+                deployment.systemd.call("enable", "--quiet", layout.service)
+            if found:
+                deployment.prune()
+    module.exit_json(
+        changed=bool(found),
+        diff=[
+            {
+                "before_header": f"{difference.what} (before)",
+                "after_header": f"{difference.what} (after)",
+                "before": difference.before,
+                "after": difference.after,
+            }
+            for difference in found
+        ],
+        **result,
+    )
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "source": {
+                "type": "dict",
+                "options": {
+                    "type": {"type": "str", "choices": ["directory", "archive", "git"], "required": True},
+                    "path": {"type": "path"},
+                    "url": {"type": "str"},
+                    "checksum": {"type": "str"},
+                    "repo": {"type": "str"},
+                    "version": {"type": "str", "default": "HEAD"},
+                    "subdirectory": {"type": "str", "default": ""},
+                    "exclude": {"type": "list", "elements": "str", "default": []},
+                },
+            },
+            "release": {"type": "str", "default": ""},
+            "archive": {"type": "path"},
+            "unit": {"type": "str", "required": True},
+            "config": {"type": "str", "required": True},
+            "environment": {"type": "dict", "default": {}},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "migrate": {"type": "list", "elements": "str", "default": []},
+            "migrate_secrets": {"type": "dict", "default": {}, "no_log": True},
+            "migrate_timeout": {"type": "int", "default": 300},
+            "requirements": {"type": "str", "default": ""},
+            "pip_arguments": {"type": "list", "elements": "str", "default": []},
+            "system_site_packages": {"type": "bool", "default": False},
+            "health_uri": {"type": "str", "default": "/healthz"},
+            "health_host": {"type": "str", "default": "localhost"},
+            "start_timeout": {"type": "int", "default": 30},
+            "keep": {"type": "int", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    # Files and folders of a release are for the application and for the web server beside it to read.
+    os.umask(0o022)
+    try:
+        run(module)
+    except ReleaseError as error:
+        module.fail_json(msg=str(error), release=module.params["release"])
+
+
+if __name__ == "__main__":
+    main()
