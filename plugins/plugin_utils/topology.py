@@ -231,7 +231,7 @@ def upstream_servers(
     placed = [(host, _address(host, variables)) for host, variables in _hosts(names, hostvars, where)]
     if local is not None and (not isinstance(local, str) or local not in hostvars):
         raise TopologyError(f"{where}: local is {_shown(local)}, not a host of the inventory; pass inventory_hostname")
-    beside = any(host == local for host, _ in placed)
+    beside = any(host == local for host, at in placed)
     servers = [UpstreamServer(host, at, port, backup=beside and host != local) for host, at in placed]
     _refuse_shared_addresses(servers, where)
     # A stable sort: all that changes place is the local server.

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """How long the topology takes for large inventories, and whether that grows with the hosts alone.
 
     python tests/bench/bench_topology.py

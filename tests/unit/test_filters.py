@@ -3,6 +3,7 @@
 import inspect
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -88,9 +89,8 @@ def render(tmp_path_factory: pytest.TempPathFactory) -> Render:
 def documents() -> dict[str, dict[str, Any]]:
     """What ansible-doc makes of every filter."""
     names = [f"foobar.webstack.{name}" for name in FILTERS]
-    shown = subprocess.run(
-        ["ansible-doc", "-t", "filter", "-j", *names], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-m", "ansible", "doc", "-t", "filter", "-j", *names]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "ERROR" not in shown.stderr
     return {name.rpartition(".")[2]: document for name, document in json.loads(shown.stdout).items()}
 

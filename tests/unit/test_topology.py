@@ -86,6 +86,10 @@ USE = "set webstack_address to the bare IPv4 or IPv6 address at which the other 
             "set webstack_address to the IPv4 or IPv6 address at which the other hosts reach it",
         ),
         ({"ansible_host": "web1.example.com"}, f"web1: ansible_host is 'web1.example.com', not an IP address; {USE}"),
+        (
+            {"ansible_host": "x" * 500},
+            f"web1: ansible_host is '{'x' * 37}...{'x' * 38}', not an IP address; {USE}",
+        ),
         ({"ansible_host": "198.18.0.256"}, f"web1: ansible_host is '198.18.0.256', not an IP address; {USE}"),
         ({"ansible_host": "198.18.0.021"}, f"web1: ansible_host is '198.18.0.021', not an IP address; {USE}"),
         ({"ansible_host": "198.18.0.21/24"}, f"web1: ansible_host is '198.18.0.21/24', not an IP address; {USE}"),
@@ -577,6 +581,12 @@ BAD_DATABASES: list[tuple[Any, list[Any] | None, str]] = [
         "leave mysql_source out on one of them to replicate from the primary db1",
     ),
 ]
+
+
+def test_no_database_hosts_at_all() -> None:
+    """Catches a guard that only the reading of the inventory has."""
+    with pytest.raises(TopologyError, match="^databases: the group has no hosts; add at least one"):
+        topology.replication([])
 
 
 @pytest.mark.parametrize(("hostvars", "hosts", "message"), BAD_DATABASES)
