@@ -57,7 +57,7 @@ def documented(page: Path, specification: Path) -> str:
 def main() -> int:
     """Write or check every page."""
     check = "--check" in sys.argv[1:]
-    pages = {ROOT / "docs/variables.md": ROOT / "playbooks/argument_specs.yml"}
+    pages = {ROOT / "docs/variables.md": ROOT / "playbooks/meta/argument_specs.yml"}
     pages |= {role / "README.md": role / "meta/argument_specs.yml" for role in sorted((ROOT / "roles").iterdir())}
     stale = {page: text for page, spec in pages.items() if (text := documented(page, spec)) != page.read_text()}
     for page, text in stale.items():
