@@ -22,7 +22,7 @@ def test_check_mode_finds_nothing_to_change(inventory_copy, inventory):
     [
         ("loadbalancers", {"haproxy_defaults_extra": ["no_such_keyword"]}, "unknown keyword 'no_such_keyword'"),
         ("webservers", {"nginx_http_extra": ["no_such_directive on;"]}, 'unknown directive "no_such_directive"'),
-        ("databases", {"mysql_replication_extra": {"no_such_variable": 1}}, "unknown variable 'no_such_variable"),
+        ("databases", {"mysql_replication_variables": {"no_such_variable": 1}}, "unknown variable 'no_such_variable"),
     ],
     ids=["haproxy", "nginx", "mysql"],
 )
