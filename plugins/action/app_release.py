@@ -1,7 +1,7 @@
 # Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
 # SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
 
-"""Action of foobar.webstack.app_release: finds out the release's id on the controller and sends its files to hosts that lack them."""
+"""Action of foobar.webstack.app_release: finds out the release's id and sends its files to hosts that lack them."""
 
 from __future__ import annotations
 

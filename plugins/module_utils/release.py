@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import errno
 import fcntl
 import http.client
 import json
@@ -32,6 +33,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # systemd drops a variable whose value holds any other control character, with no more than a line in the journal.
 UNUSABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 MARKER = ".release.json"
+ANY = "0.0.0.0"  # noqa: S104
 JOURNAL_LINES = 30
 PAUSE = 0.1
 
@@ -59,8 +61,8 @@ def environment_value(name: str, value: Any) -> str:
 def environment_text(values: Mapping[str, Any]) -> str:
     """An EnvironmentFile of systemd.
 
-    Inside double quotes systemd takes everything as it is, line breaks too, but for a backslash before one of ``"\\`$``.
-    It expands neither $ nor % there.
+    Inside double quotes systemd takes everything as it is, line breaks too, but for a backslash before one of four
+    characters. It expands neither $ nor % there.
     """
     lines = ["# Ansible managed"]
     for name in sorted(values):
@@ -76,16 +78,36 @@ def command_argument(argument: str) -> str:
 
 
 def listener(config: str) -> tuple[str, int]:
-    """Where a gunicorn configuration binds to, as an address that this host can connect to."""
+    """The address and the port that a gunicorn configuration binds to."""
     for statement in ast.parse(config).body:
         if isinstance(statement, ast.Assign) and [getattr(name, "id", "") for name in statement.targets] == ["bind"]:
             bind = ast.literal_eval(statement.value)
             address, _colon, port = (bind[0] if isinstance(bind, list) else bind).rpartition(":")
-            address = address.strip("[]")
-            return {"": "127.0.0.1", "*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address), int(
-                port
-            )  # noqa: S104
+            return address.strip("[]"), int(port)
     raise ReleaseError("gunicorn's configuration does not say bind")
+
+
+def _listener_or_none(config: bytes | None) -> tuple[str, int] | None:
+    try:
+        return listener((config or b"").decode())
+    except (ReleaseError, SyntaxError, ValueError):
+        return None
+
+
+def check_listener(wanted: tuple[str, int], present: tuple[str, int] | None) -> None:
+    """Find out before anything is stopped whether somebody can listen there."""
+    if wanted == present:
+        return
+    address, port = wanted
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(wanted)
+            trial.listen()
+        except OSError as error:
+            # The port may be the one that this service has now, at another address.
+            if error.errno != errno.EADDRINUSE or present is None or present[1] != port:
+                raise ReleaseError(f"nobody can listen at {address}, port {port}: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
@@ -227,7 +249,7 @@ class Systemd:
     def call(self, *arguments: str) -> None:
         status, output, errors = self._run(["systemctl", *arguments])
         if status:
-            raise ReleaseError(f"systemctl {' '.join(arguments)}: {(errors or output).strip()}")
+            raise ReleaseError(f"systemctl {' '.join(arguments)}: {(errors or output).strip().rstrip('.')}")
 
     def succeeds(self, *arguments: str) -> bool:
         return self._run(["systemctl", *arguments])[0] == 0
@@ -333,7 +355,7 @@ def only_one(lock: Path) -> Iterator[None]:
 
 @dataclass
 class Difference:
-    """Something that is not as wanted. ``activates``: it takes a trial and a restart; otherwise it is put right in place."""
+    """Something that is not as wanted; ``activates`` if it takes a trial and a restart to put it right."""
 
     what: str
     before: str = ""
@@ -372,7 +394,7 @@ class Deployment:
             return False
         if state.get("requirements", {}) != self.wanted.requirements.as_dict():
             raise ReleaseError(
-                f"release {self.wanted.release} is on the host with another virtual environment than the one that is wanted now; "
+                f"release {self.wanted.release} is on the host with another virtual environment than is wanted now; "
                 "give the new one another id, or leave the id to the role"
             )
         return True
@@ -431,7 +453,7 @@ class Deployment:
             yield Difference(str(path), f"{path.stat().st_mode & 0o7777:04o}\n", f"{mode:04o}\n", activates=False)
 
     def superfluous(self) -> list[str]:
-        """Releases beyond the number to keep, those that served longest ago first; those that never served go at once."""
+        """Releases beyond the number to keep, the one that served longest ago first; none that never served."""
         if not self.at.releases.is_dir():
             return []
         names = [path.name for path in self.at.releases.iterdir()]
@@ -454,17 +476,16 @@ class Deployment:
         target.mkdir()
         with tarfile.open(archive) as tar:
             tar.extractall(target, filter="data")
-        for folder, folders, _files in os.walk(target):
-            for name in (folder, *(os.path.join(folder, sub) for sub in folders)):
-                if not os.path.islink(name):
-                    os.chmod(name, 0o755)
+        for folder, _folders, _files in os.walk(target):
+            os.chmod(folder, 0o755)  # noqa: S103
         if self.wanted.requirements.file:
             try:
                 self._make_environment(target)
             except BaseException:
                 shutil.rmtree(target, ignore_errors=True)
                 raise
-        # The service may not write here, so what is compiled now is all that will be. A file that does not compile may not be meant to.
+        # The service may not write here, so what is compiled now is all that will be. Whether everything can be
+        # compiled is not asked: a release may bring files that are not for this Python.
         self.run([self.wanted.requirements.python, "-m", "compileall", "-q", "-x", r"/\.venv/", str(target)])
         self._mark(self.wanted.release, served=0, requirements=self.wanted.requirements.as_dict())
 
@@ -473,7 +494,7 @@ class Deployment:
         write(self.at.release(release) / MARKER, json.dumps(state, sort_keys=True).encode(), 0o644)
 
     def _make_environment(self, target: Path) -> None:
-        """The virtual environment, made by the application's user, because installing runs what the packages bring; then root's."""
+        """The virtual environment, made by the application's user, because packages run code of theirs; then root's."""
         wanted = self.wanted.requirements
         if not (target / wanted.file).is_file():
             raise ReleaseError(
@@ -519,6 +540,7 @@ class Deployment:
     @staticmethod
     def _serving(config: str) -> Connect:
         address, port = listener(config)
+        address = {ANY: "127.0.0.1", "::": "::1"}.get(address, address)
         return lambda timeout: http.client.HTTPConnection(address, port, timeout=timeout)
 
     def _wait(self, connect: Connect, unit: str, seconds: float) -> str | None:
@@ -536,7 +558,7 @@ class Deployment:
             time.sleep(PAUSE)
 
     def candidate_unit(self) -> str:
-        """The unit that is to serve, in every line, but reading the candidate's files; what is added below only ends it sooner."""
+        """The unit that is to serve, line by line, but with the candidate's files; what is added ends it sooner."""
         text = re.sub(
             re.escape(str(self.at.current)) + r"(?![\w.-])", str(self.at.release(self.wanted.release)), self.wanted.unit
         ).replace(f"{self.at.etc}/", f"{self.at.candidate_etc}/")
@@ -549,9 +571,10 @@ class Deployment:
             f"RuntimeDirectory={self.at.candidate_socket.parent.name}",
             "RuntimeDirectoryMode=0700",
             "Restart=no",
-            f"TimeoutStartSec={self.wanted.start_timeout + (self.wanted.migrate_timeout if self.wanted.migrate else 0)}",
+            f"TimeoutStartSec={self.wanted.start_timeout}",
         ]
         if self.wanted.migrate:
+            lines[-1] = f"TimeoutStartSec={self.wanted.start_timeout + self.wanted.migrate_timeout}"
             # env finds a command of the release's virtual environment through PATH, which systemd itself would not.
             lines.append("ExecStartPre=/usr/bin/env -- " + " ".join(map(command_argument, self.wanted.migrate)))
         return text + "\n".join(lines) + "\n"
@@ -568,6 +591,7 @@ class Deployment:
     def try_candidate(self) -> None:
         """Start what is wanted beside what serves, and ask it. Nothing of what serves is touched."""
         self.stop_candidate()
+        check_listener(listener(self.wanted.config), _listener_or_none(read(self.at.config)))
         values = {**self.wanted.environment, **self.wanted.candidate_environment}
         arguments = values.get("GUNICORN_CMD_ARGS", "")
         values["GUNICORN_CMD_ARGS"] = f"{arguments} --bind=unix:{self.at.candidate_socket}".lstrip()
@@ -595,7 +619,7 @@ class Deployment:
                 else "nothing was serving before, and nothing does now"
             )
             raise ReleaseError(
-                f"release {self.wanted.release} of {self.at.name} does not work with what it was given, so it did not go live; {still}. "
+                f"release {self.wanted.release} of {self.at.name} does not work, so it did not go live; {still}. "
                 f"{problem[0].upper()}{problem[1:]}. The last lines of its journal:\n{journal or '(none)'}"
             )
 
@@ -632,8 +656,8 @@ class Deployment:
         self.systemd.call("daemon-reload")
         self.systemd.succeeds("reset-failed", self.at.service)
         try:
-            # systemd keeps the listening socket through a restart, so that nobody is refused; through a stop it does not.
-            if listening is not None and _listener_or_none(listening.decode(errors="replace")) != listener(config):
+            # systemd keeps the listening socket through a restart, so that nobody is refused, but not through a stop.
+            if listening is not None and _listener_or_none(listening) != listener(config):
                 self.systemd.call("stop", self.at.service)
             self.systemd.call("restart", self.at.service)
         except ReleaseError as error:
@@ -674,13 +698,6 @@ class Deployment:
             with contextlib.suppress(FileNotFoundError):
                 (path / MARKER).unlink()
             shutil.rmtree(path)
-
-
-def _listener_or_none(config: str) -> tuple[str, int] | None:
-    try:
-        return listener(config)
-    except (ReleaseError, SyntaxError, ValueError):
-        return None
 
 
 def _names(content: bytes | None, other: bytes | None) -> str:

@@ -12,22 +12,27 @@ version_added: 1.0.0
 short_description: Makes a release of an application serve, once it has answered
 author: The foobar.webstack maintainers
 description:
-  - Brings an application's files to the host as a release of its own, starts it beside what serves, with the unit, the configuration
-    and the environment that it is to have, and asks it. Only when it answers does all of that take the place of what serves, by
-    renames and one restart. If it does not, the task fails with the last lines of its journal, and nothing of what serves was touched.
+  - Brings an application's files to the host as a release of its own, starts it beside what serves, with the unit,
+    the configuration and the environment that it is to have, and asks it. Only when it answers does all of that take
+    the place of what serves, by renames and one restart. If it does not, the task fails with the last lines of its
+    journal, and nothing of what serves was touched.
   - The same holds for a changed unit, configuration or environment of the release that serves already.
   - When the application answers on trial but not in place, what served before is put back.
-  - The listening socket outlives the restart (see the role P(foobar.webstack.appserver#role)), so that requests wait and none is refused.
+  - The listening socket outlives the restart (see the role P(foobar.webstack.appserver#role)), so that requests wait
+    and none is refused.
   - A run that was interrupted anywhere is finished by the next one. Half-made releases are made anew.
 attributes:
   action:
-    description: The source is packed on the controller, once a run for all hosts. A host that has the release gets no files.
+    description:
+      - The source is packed on the controller, once a run for all hosts. A host that has the release gets no files.
     support: full
   check_mode:
-    description: Reports what it would change and changes nothing. Without files on the host it does not try anything either.
+    description:
+      - Reports what it would change and changes nothing. Without files on the host it does not try anything either.
     support: full
   diff_mode:
-    description: Shows release, unit and configuration, and the names of changed environment variables, never their values.
+    description:
+      - Shows release, unit and configuration, and the names of changed environment variables, never their values.
     support: full
   platform:
     description: Systems that the module is written for.
@@ -51,7 +56,9 @@ options:
         choices: [directory, archive, git]
         required: true
       path:
-        description: Directory, or archive (tar in any compression, or zip). A relative path is searched for as other actions do.
+        description:
+          - Directory, or archive (tar in any compression, or zip). A relative path is searched for as other actions
+            do.
         type: path
       url:
         description: Archive to download to the controller instead.
@@ -85,7 +92,9 @@ options:
     description: Tarball on the host. The action plugin sets it.
     type: path
   unit:
-    description: Text of the systemd service. It names C(/srv/www/<name>/current) and C(/etc/appserver/<name>/) where the files are.
+    description:
+      - Text of the systemd service. It names C(/srv/www/<name>/current) and C(/etc/appserver/<name>/) where the files
+        are.
     type: str
     required: true
   config:
@@ -97,12 +106,14 @@ options:
     type: dict
     default: {}
   secrets:
-    description: Environment variables whose values are not to be seen. They stand in the same file, which only root reads.
+    description:
+      - Environment variables whose values are not to be seen. They stand in the same file, which only root reads.
     type: dict
     default: {}
   migrate:
     description:
-      - Command that is run before every trial, in the release's directory, with the environment and the confinement of the application.
+      - Command that is run before every trial, in the release's directory, with the environment and the confinement
+        of the application.
       - It runs again whenever something is tried, on every host, so it must be harmless when repeated.
     type: list
     elements: str

@@ -2,11 +2,13 @@
 # Apache License 2.0 (see LICENSE)
 """A release's files on the controller: a directory, an archive or a commit becomes one reproducible tarball with an id.
 
-The same content gives the same id and the same bytes wherever and whenever it is packed: entries sorted, owner root, time 0.
+The same content gives the same id wherever it is packed. The tarball is sorted and owned by root. It keeps the files'
+times, because web servers make validators of caches from them.
 """
 
 from __future__ import annotations
 
+import calendar
 import gzip
 import hashlib
 import io
@@ -19,12 +21,13 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-# What never belongs into a release: version control, caches, and the virtual environment that the host makes for itself.
+# What never belongs into a release: version control, caches, and what the host makes itself (the virtual environment,
+# and the mark of a release that is whole).
 NEVER = (
     ".git",
     ".hg",
@@ -36,6 +39,7 @@ NEVER = (
     ".mypy_cache",
     ".ruff_cache",
     ".DS_Store",
+    ".release.json",
 )
 ID_LENGTH = 12
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -52,6 +56,7 @@ class Entry:
 
     path: str
     executable: bool
+    modified: int
     read: Callable[[], bytes]
     target: str = ""
 
@@ -77,6 +82,7 @@ def write_tarball(entries: Iterable[Entry], target: Path) -> None:
     ):
         for entry in entries:
             info = tarfile.TarInfo(entry.path)
+            info.mtime = entry.modified
             if entry.target:
                 info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.target, 0o777
                 tar.addfile(info)
@@ -88,7 +94,7 @@ def write_tarball(entries: Iterable[Entry], target: Path) -> None:
 
 
 def select(entries: Iterable[Entry], subdirectory: str, exclude: Iterable[str]) -> list[Entry]:
-    """The entries below ``subdirectory``, without the excluded ones, sorted; links that leave the release are refused."""
+    """The entries below ``subdirectory``, sorted, without the excluded ones. Links must stay in the release."""
     prefix = PurePosixPath(subdirectory or ".")
     patterns = (*NEVER, *exclude)
     chosen: dict[str, Entry] = {}
@@ -109,7 +115,7 @@ def select(entries: Iterable[Entry], subdirectory: str, exclude: Iterable[str]) 
             raise SourceError(
                 f"{entry.path} is a symlink to {entry.target}, which is outside of the release; exclude it"
             )
-        chosen[str(path)] = Entry(str(path), entry.executable, entry.read, entry.target)
+        chosen[str(path)] = replace(entry, path=str(path))
     if not chosen:
         where = f" below {subdirectory}" if subdirectory else ""
         raise SourceError(f"there is no file{where} in the source")
@@ -138,11 +144,11 @@ def from_directory(root: Path) -> Iterator[Entry]:
             state = child.lstat()
             name = child.relative_to(root).as_posix()
             if stat.S_ISLNK(state.st_mode):
-                yield Entry(name, False, bytes, os.readlink(child))
+                yield Entry(name, False, int(state.st_mtime), bytes, os.readlink(child))
             elif stat.S_ISDIR(state.st_mode):
                 yield from walk(child)
             elif stat.S_ISREG(state.st_mode):
-                yield Entry(name, bool(state.st_mode & 0o111), child.read_bytes)
+                yield Entry(name, bool(state.st_mode & 0o111), int(state.st_mtime), child.read_bytes)
             else:
                 raise SourceError(f"{child} is neither a file, a directory nor a symlink; exclude or remove it")
 
@@ -159,23 +165,23 @@ def from_archive(path: Path) -> Iterator[Iterator[Entry]]:
             yield (_zip_entry(archive, info) for info in archive.infolist() if not info.is_dir())
         return
     try:
-        tar = tarfile.open(path)
+        with tarfile.open(path) as tar:
+            yield (_tar_entry(tar, member) for member in tar.getmembers() if not member.isdir())
     except tarfile.TarError as error:
-        raise SourceError(f"{path} is neither a tar archive nor a zip file") from error
-    with tar:
-        yield (_tar_entry(tar, member) for member in tar.getmembers() if not member.isdir())
+        raise SourceError(f"{path} is not a tar archive or a zip file that can be read: {error}") from error
 
 
 def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
     mode = info.external_attr >> 16
     target = archive.read(info).decode() if stat.S_ISLNK(mode) else ""
-    return Entry(info.filename, bool(mode & 0o111), lambda: archive.read(info), target)
+    modified = calendar.timegm((*info.date_time, 0, 0, 0))
+    return Entry(info.filename, bool(mode & 0o111), modified, lambda: archive.read(info), target)
 
 
 def _tar_entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
     name = str(PurePosixPath(member.name))
     if member.issym():
-        return Entry(name, False, bytes, member.linkname)
+        return Entry(name, False, int(member.mtime), bytes, member.linkname)
     # A hard link is read as the file that it names.
     if not (member.isfile() or member.islnk()):
         raise SourceError(f"{member.name} is neither a file, a directory nor a symlink; leave it out of the archive")
@@ -184,14 +190,14 @@ def _tar_entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         file = tar.extractfile(member)
         return file.read() if file else b""
 
-    return Entry(name, bool(member.mode & 0o111), read)
+    return Entry(name, bool(member.mode & 0o111), int(member.mtime), read)
 
 
 def _git(*arguments: str, folder: Path | None = None, output: IO[bytes] | None = None) -> str:
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(
-            ["git", *arguments],
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -207,7 +213,7 @@ def _git(*arguments: str, folder: Path | None = None, output: IO[bytes] | None =
 
 
 def find_commit(repository: str, version: str) -> str:
-    """The commit that a branch, a tag or a full commit hash names. Several hosts ask once a run: they get the same one."""
+    """The commit that a branch, a tag or a full commit hash names."""
     if COMMIT.fullmatch(version):
         return version
     names = (

@@ -23,7 +23,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Callable[..., SimpleNamespace]]:
-    """An application over SQLite files. A name in ``missing`` is a database that does not answer: its folder is absent."""
+    """An application over SQLite files. The folder of a name in ``missing`` is absent: that database does not answer."""
 
     made = []
 
