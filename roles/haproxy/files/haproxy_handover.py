@@ -55,6 +55,7 @@ def ask(question: str) -> str:
             master.settimeout(ANSWER_WITHIN)
             master.connect(MASTER)
             master.sendall(question.encode() + b"\n")
+            master.shutdown(socket.SHUT_WR)  # or it waits for the next question
             while part := master.recv(65536):
                 answer += part
                 master.settimeout(max(0.001, deadline - time.monotonic()))
@@ -186,7 +187,9 @@ def look(configuration: str) -> None:
     if state.reloads <= reloads:
         raise HandoverError("HAProxy has not begun to reload")
     if state.failed:
-        raise RefusedError(f"HAProxy refused {CONFIG} and goes on with what it had:\n{ask('show startup-logs').strip()}")
+        raise RefusedError(
+            f"HAProxy refused {CONFIG} and goes on with what it had:\n{ask('show startup-logs').strip()}"
+        )
     wanted, running = name_in(configuration), name_in(ask("@1 show info"))
     if wanted != running:
         raise HandoverError(f"{CONFIG} is {wanted or 'not named'}; HAProxy runs {running or 'another'}")

@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+"""A web server that says who it is, and drops the connection of every request for /drop unanswered, but notes it."""
+
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+PORT = int(sys.argv[1])
+NOTES = Path(f"/run/origin-{PORT}")
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # An answer goes out at once: nobody can repeat a request whose answer has begun.
+
+    def answer(self) -> None:
+        if length := int(self.headers.get("Content-Length", 0)):
+            self.rfile.read(length)
+        if self.path.startswith("/drop"):
+            with NOTES.open("a") as notes:
+                notes.write(f"{self.command} {self.path}\n")
+            self.close_connection = True
+            return
+        body = f"{self.headers.get('X-Forwarded-For')} {self.headers.get('X-Forwarded-Proto')}\n".encode()
+        self.send_response(200)
+        self.send_header("X-Origin", str(PORT))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
+NOTES.write_text("")
+server = Server(("127.0.0.1", PORT), Handler)
+subprocess.run(["/usr/bin/systemd-notify", "--ready"], check=True)
+server.serve_forever()

@@ -1,0 +1,150 @@
+"""A load balancer to treat badly, and to find as it was afterwards."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+CONFIGURATION = "/etc/haproxy/haproxy.cfg"
+PATIENCE = 30
+SCENARIO = Path(__file__).resolve().parents[1]
+
+Admin = Callable[[str], str]
+Reported = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], bool], str], None]:
+    def wait(condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {PATIENCE} s in vain for {what}"
+            time.sleep(0.2)
+
+    return wait
+
+
+@pytest.fixture
+def admin(host: Host) -> Admin:
+    """Say something to the admin socket and get the answer."""
+    program = (
+        "import socket, sys\n"
+        "s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect('/run/haproxy/admin.sock')\n"
+        "s.sendall(sys.argv[1].encode() + b'\\n')\n"
+        "print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
+    )
+    return lambda command: host.check_output("python3 -c %s %s", program, command)
+
+
+@pytest.fixture
+def servers(admin: Admin) -> Callable[[str], dict[str, dict[str, str]]]:
+    """The state of a backend's servers as HAProxy has it, by name."""
+
+    def state(backend: str) -> dict[str, dict[str, str]]:
+        lines = admin(f"show servers state {backend}").strip().splitlines()
+        fields = lines[1].lstrip("# ").split()
+        entries = [dict(zip(fields, line.split(), strict=True)) for line in lines[2:]]
+        return {entry["srv_name"]: entry for entry in entries}
+
+    return state
+
+
+@pytest.fixture
+def up(servers: Callable[[str], dict[str, dict[str, str]]], wait_for: Callable[..., None]) -> Callable[[], None]:
+    """Wait until all servers of the backend web are up, checked at least once."""
+
+    def all_up() -> bool:
+        return all(
+            server["srv_op_state"] == "2" and server["srv_admin_state"] == "0" and server["srv_check_result"] == "3"
+            for server in servers("web").values()
+        )
+
+    return lambda: wait_for(all_up, "all servers of the backend web to be up")
+
+
+@pytest.fixture(autouse=True)
+def as_before(host: Host, up: Callable[[], None]) -> Iterator[None]:
+    """Every test finds and leaves the converged configuration, a fresh process and healthy servers."""
+    original = host.file(CONFIGURATION).content_string
+    up()
+    yield
+    host.check_output("systemctl start origin@9001 origin@9002 origin@9003 origin@9004")
+    if host.file(CONFIGURATION).content_string != original:
+        host.check_output("printf %%s %s > %s", original, CONFIGURATION)
+    host.check_output("systemctl restart haproxy")
+
+
+@pytest.fixture
+def load(host: Host) -> Callable[[int, str], Reported]:
+    """A steady stream of GETs while a shell command runs; what came of both."""
+
+    def run(requests: int, command: str) -> Reported:
+        return json.loads(host.check_output("load %s bash -c %s", str(requests), command))
+
+    return run
+
+
+@pytest.fixture
+def get(host: Host) -> Callable[..., tuple[int, dict[str, str], str]]:
+    """A request from the load balancer's own host: status (0 if there is no answer), headers, body."""
+    program = (
+        "import http.client, json, sys\n"
+        "port, method, path, host = json.loads(sys.argv[1])\n"
+        "c = http.client.HTTPConnection(host, port, timeout=20)\n"
+        "c.request(method, path, body=b'x' if method == 'POST' else None)\n"
+        "a = c.getresponse()\n"
+        "print(json.dumps([a.status, {k.lower(): v for k, v in a.getheaders()}, a.read().decode()]))"
+    )
+
+    def ask(path: str, port: int = 80, method: str = "GET", address: str = "127.0.0.1") -> Any:
+        arguments = json.dumps([port, method, path, address])
+        return tuple(json.loads(host.check_output("python3 -c %s %s", program, arguments)))
+
+    return ask
+
+
+@pytest.fixture
+def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The scenario's playbook once more, with other variables."""
+
+    def run(**variables: Any) -> subprocess.CompletedProcess[str]:
+        ansible_playbook = Path(sys.executable).with_name("ansible-playbook")
+        return subprocess.run(
+            [
+                ansible_playbook,
+                f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
+                f"--extra-vars={json.dumps(variables)}",
+                SCENARIO / "converge.yml",
+            ],
+            env=os.environ
+            | {
+                "ANSIBLE_CONFIG": str(SCENARIO.parents[1] / "ansible.cfg"),
+                "ANSIBLE_FORCE_COLOR": "0",
+                "ANSIBLE_NOCOLOR": "1",
+            },
+            cwd=SCENARIO,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def edit(host: Host) -> Callable[..., None]:
+    """Change lines of the configuration in place, as sed does."""
+
+    def change(*expressions: str) -> None:
+        options = " ".join(f"-e {shlex.quote(expression)}" for expression in expressions)
+        host.check_output(f"sed -i {options} {CONFIGURATION}")
+
+    return change

@@ -1,0 +1,158 @@
+"""A load balancer in service: what holds on any host that the role haproxy made, whatever its variables."""
+
+import csv
+import json
+import re
+from collections import defaultdict
+
+import pytest
+from testinfra.host import Host
+
+testinfra_hosts = ["ansible://loadbalancers"]
+
+CONFIGURATION = "/etc/haproxy/haproxy.cfg"
+EVERYWHERE = {"*", "0.0.0.0", "::", "[::]"}  # noqa: S104
+
+ASK = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + b"\\n")
+print(b"".join(iter(lambda: s.recv(65536), b"")).decode())
+"""
+
+FETCH = """
+import json, sys, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+with opener.open(sys.argv[1], timeout=10) as answer:
+    print(json.dumps([answer.status, answer.headers["Content-Type"], answer.read().decode()]))
+"""
+
+
+@pytest.fixture
+def configuration(host: Host) -> str:
+    return host.check_output("cat %s", CONFIGURATION)
+
+
+@pytest.fixture
+def admin_socket(configuration: str) -> str:
+    found = re.search(r"^\s*stats socket (\S+)", configuration, re.MULTILINE)
+    assert found, "HAProxy has no admin socket"
+    return found[1]
+
+
+@pytest.fixture
+def statistics(host: Host, admin_socket: str) -> list[dict[str, str]]:
+    """What `show stat` says, a dict a line."""
+    text = host.check_output("python3 -c %s %s %s", ASK, admin_socket, "show stat")
+    return list(csv.DictReader(text.lstrip("# ").strip().splitlines()))
+
+
+@pytest.fixture
+def monitor(configuration: str) -> tuple[str, str, str]:
+    """Address with port, path of the page and path of the metrics, of the frontend stats."""
+    section = re.search(r"^frontend stats\n(?:[ \t].*\n)+", configuration, re.MULTILINE)
+    if not section:
+        pytest.skip("haproxy_stats is empty")
+    found = [
+        re.search(pattern, section[0])
+        for pattern in (r"bind (\S+)", r"stats uri (\S+)", r"prometheus-exporter if { path (\S+) }")
+    ]
+    assert all(found), section[0]
+    address, page, metrics = (match[1] for match in found if match)
+    return address, page, metrics
+
+
+def fetch(host: Host, address: str, path: str) -> tuple[int, str, str]:
+    where, _, port = address.rpartition(":")
+    where = "127.0.0.1" if where in {"*", "0.0.0.0"} else where  # noqa: S104
+    return tuple(json.loads(host.check_output("python3 -c %s %s", FETCH, f"http://{where}:{port}{path}")))
+
+
+def test_configuration_is_valid(host: Host) -> None:
+    """HAProxy would start with it, without a warning."""
+    assert host.run("haproxy -c -dW -f %s", CONFIGURATION).rc == 0
+
+
+def test_haproxy_runs_this_configuration(host: Host) -> None:
+    """Red when the file was changed and not loaded, or refused in a reload."""
+    result = host.run("/usr/local/sbin/haproxy-handover current")
+    assert result.rc == 0, result.stderr
+
+
+def test_starts_at_boot(host: Host) -> None:
+    assert host.service("haproxy").is_enabled
+
+
+def test_every_backend_can_serve(statistics: list[dict[str, str]]) -> None:
+    """Each backend has a server that is up. Those whose servers are all in maintenance on purpose, or that have none, do not count."""
+    servers: dict[str, list[str]] = defaultdict(list)
+    for line in statistics:
+        if line["svname"] not in {"FRONTEND", "BACKEND"} and not line["status"].startswith("MAINT"):
+            servers[line["pxname"]].append(line["status"])
+    dead = {
+        backend: states
+        for backend, states in servers.items()
+        if not any(state.startswith("UP") or state == "no check" for state in states)
+    }
+    assert dead == {}
+
+
+def test_every_frontend_is_open(statistics: list[dict[str, str]]) -> None:
+    states = {line["pxname"]: line["status"] for line in statistics if line["svname"] == "FRONTEND"}
+    assert states
+    assert set(states.values()) == {"OPEN"}
+
+
+def test_metrics(host: Host, monitor: tuple[str, str, str]) -> None:
+    """Prometheus gets HAProxy's own metrics, with those of every frontend."""
+    address, _, path = monitor
+    status, kind, metrics = fetch(host, address, path)
+    assert status == 200
+    assert kind.startswith("text/plain")
+    assert 'haproxy_frontend_status{proxy="stats",state="UP"} 1' in metrics
+
+
+def test_statistics_page(host: Host, monitor: tuple[str, str, str]) -> None:
+    address, path, _ = monitor
+    status, kind, page = fetch(host, address, path)
+    assert (status, kind) == (200, "text/html")
+    assert "Statistics Report" in page
+
+
+def test_statistics_are_not_for_everybody(monitor: tuple[str, str, str], configuration: str) -> None:
+    """They stay on one address, or name who may ask. Red with haproxy_stats.address "*" and no allow."""
+    address, _, _ = monitor
+    assert address.rpartition(":")[0] not in EVERYWHERE or "http-request deny unless { src" in configuration
+
+
+def test_sockets_are_not_for_everybody(host: Host, admin_socket: str) -> None:
+    """Who can write to them commands HAProxy."""
+    for path in (admin_socket, "/run/haproxy-master.sock"):
+        socket = host.file(path)
+        assert socket.is_socket
+        assert socket.user == "root"
+        assert not socket.mode & 0o002, path
+
+
+def test_configuration_is_not_for_everybody(host: Host) -> None:
+    file = host.file(CONFIGURATION)
+    assert file.user == "root"
+    assert not file.mode & 0o007
+
+
+def test_workers_are_not_root(host: Host) -> None:
+    """Only the master is, which serves nobody."""
+    master = host.check_output("systemctl show --property=MainPID --value haproxy")
+    users = {process.user for process in host.process.filter(comm="haproxy") if str(process.pid) != master}
+    assert users == {"haproxy"}
+
+
+def test_nothing_but_haproxy_listens_on_its_ports(host: Host, configuration: str) -> None:
+    """Two programs can share a port unnoticed, each with part of the connections."""
+    ports = set(re.findall(r"^\s*bind \S*:(\d+)", configuration, re.MULTILINE))
+    listening = host.check_output("ss --no-header --listening --tcp --numeric --processes").splitlines()
+    others = [line for line in listening if line.split()[3].rpartition(":")[2] in ports and '"haproxy"' not in line]
+    assert ports
+    assert others == []
