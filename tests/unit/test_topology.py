@@ -217,7 +217,10 @@ def test_shared_variables_are_no_clash() -> None:
     assert len(backend(inventory("a", "b", "c"))) == 3
 
 
-MANY = inventory(*(f"web{number}" for number in range(1, 9)))
+SIX, SEVEN = (
+    {name: host | {"haproxy_maintenance": True} for name, host in inventory(*names).items()}
+    for names in ("abcdef", "abcdefg")
+)
 
 BAD_BACKENDS: list[tuple[Any, dict[str, Any], str]] = [
     ({}, {}, "backend web: the group has no hosts; add at least one to it in the inventory"),
@@ -306,12 +309,15 @@ BAD_BACKENDS: list[tuple[Any, dict[str, Any], str]] = [
         "backend web: no server would take traffic, each (web1 and web2) has haproxy_maintenance=true or "
         "haproxy_weight=0; set haproxy_maintenance=false and a weight above 0 on at least one",
     ),
-    (
-        {name: variables | {"haproxy_maintenance": True} for name, variables in MANY.items()},
-        {},
-        "backend web: no server would take traffic, each (web1, web2, web3, web4, web5 and 3 more) has "
-        "haproxy_maintenance=true or haproxy_weight=0; "
-        "set haproxy_maintenance=false and a weight above 0 on at least one",
+    *(
+        (
+            hostvars,
+            {},
+            f"backend web: no server would take traffic, each (a, b, c, d, e and {last}) has "
+            "haproxy_maintenance=true or haproxy_weight=0; "
+            "set haproxy_maintenance=false and a weight above 0 on at least one",
+        )
+        for hostvars, last in ((SIX, "f"), (SEVEN, "2 more"))
     ),
 ]
 
@@ -585,7 +591,7 @@ BAD_DATABASES: list[tuple[Any, list[Any] | None, str]] = [
 
 def test_no_database_hosts_at_all() -> None:
     """Catches a guard that only the reading of the inventory has."""
-    with pytest.raises(TopologyError, match="^databases: the group has no hosts; add at least one"):
+    with pytest.raises(TopologyError, match="databases: the group has no hosts"):
         topology.replication([])
 
 
