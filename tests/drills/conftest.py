@@ -77,7 +77,7 @@ def server_states(on, inventory) -> Callable[[], Mapping[str, str]]:
     )
 
     def states() -> Mapping[str, str]:
-        listing = on(inventory.groups["loadbalancers"][0]).check_output('python3 -c "%s"', ask)
+        listing = on(inventory.groups["loadbalancers"][0]).check_output("python3 -c %s", ask)
         rows = csv.DictReader(io.StringIO(listing.lstrip("# ")))
         return {
             row["svname"]: row["status"].split()[0] for row in rows if row["svname"] in inventory.groups["webservers"]

@@ -63,14 +63,14 @@ def test_a_third_web_server_takes_traffic(inventory_copy, inventory, front_door,
 def test_a_replica_that_lost_everything_is_provisioned(inventory_copy, front_door, on, remove):
     """The replica's machine is replaced by a bare one: one run, and it has the primary's data and follows it."""
     for number in range(20):
-        made = front_door.post_json("/api/entries", {"author": "drill", "message": f"before the loss {number}"})
+        made = front_door.post_json("/api/entries", {"name": "drill", "message": f"before the loss {number}"})
         assert made.status == 201, made
     remove("db2")
     inventory_copy.converge("lab/up.yml", "site.yml")
     executed = on("db1").check_output("mysql -NBe 'SELECT @@gtid_executed'").replace("\\n", "")
     arrived = on("db2").check_output("mysql -NBe \"SELECT WAIT_FOR_EXECUTED_GTID_SET('%s', 60)\"", executed)
     assert arrived == "0", "the replica does not catch up"
-    checksums = {on(name).check_output("mysql -NBe 'CHECKSUM TABLE guestbook.entries'") for name in ("db1", "db2")}
+    checksums = {on(name).check_output("mysql -NBe 'CHECKSUM TABLE guestbook.entry'") for name in ("db1", "db2")}
     assert len(checksums) == 1
     assert not checksums.pop().endswith("NULL")
     assert front_door.get("/").headers["X-Database-Read"] == "db2"
