@@ -61,16 +61,16 @@ def test_response_names_the_web_server_once(request_, path):
     assert request_(path=path).all("X-Web-Server") == ["web1"]
 
 
-def test_new_release_is_served_at_once(host, request_):
-    """Catches an open_file_cache, which would go on serving what the link pointed at before."""
+def test_new_release_is_served_at_once(host, requests):
+    """Catches an open_file_cache, of which each worker has its own, and goes on serving what the link pointed at."""
 
     def switch(release):
         host.run_expect([0], "cd /srv/www/app && ln -s releases/%s next && mv -T next current", str(release))
 
-    assert "release 1" in request_(path="/static/site.css").body
+    assert all("release 1" in answer.body for answer in requests(path="/static/site.css", repeat=100))
     switch(2)
     try:
-        assert "release 2" in request_(path="/static/site.css").body
+        assert all("release 2" in answer.body for answer in requests(path="/static/site.css", repeat=100))
     finally:
         switch(1)
 
@@ -241,6 +241,15 @@ def test_missed_reload_is_made_good_by_the_next_run(host, play, request_):
     host.run_expect([0], f"mv {copy} {live}")
     assert play().returncode == 0
     assert running_generation(request_) == wanted
+
+
+def test_nginx_that_somebody_broke_by_hand_is_repaired(host, play, request_):
+    """It neither runs nor starts, and systemd keeps trying; one run makes it good."""
+    host.run_expect([0], "echo broken_by_hand >/etc/nginx/nginx.conf")
+    assert host.run("systemctl restart nginx").rc != 0
+    result = play()
+    assert result.returncode == 0, result.stdout
+    assert request_().status == 200
 
 
 @pytest.mark.usefixtures("afterwards_restored")
