@@ -152,6 +152,12 @@ def run(module: AnsibleModule) -> None:
             statement, value = assignment(difference)
             statements.append(statement % repr(value))
     if in_force:
+        missing = [difference.name for difference in waiting if difference.running is None]
+        if missing:
+            module.fail_json(
+                msg=f"The server was started with {module.params['config_file']}, but has no {', '.join(missing)}: the plugin"
+                " that brings it is not loaded, or this release does not have it. The server's error log says more."
+            )
         for difference in waiting:
             module.warn(
                 f"{difference.name} is {difference.running!r}, although the server was started after "
