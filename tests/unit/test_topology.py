@@ -185,7 +185,7 @@ def test_backend() -> None:
 
 
 def test_backend_keeps_the_order_of_the_hosts() -> None:
-    assert [server["name"] for server in backend(webservers(), ["web2", "web1"])] == ["web2", "web1"]
+    assert [server["name"] for server in backend(webservers(), ("web2", "web1"))] == ["web2", "web1"]
 
 
 @pytest.mark.parametrize("true", [True, "true", "True", "yes", "on"])
