@@ -137,7 +137,7 @@ def test_reload_that_haproxy_refuses_fails(host: Host, admin: Admin, edit: Edit)
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"haproxy_defaults_extra": ["no such keyword"]}, "unknown keyword 'no such' in 'defaults' section"),
+        ({"haproxy_defaults_extra": ["nosuch keyword"]}, "unknown keyword 'nosuch' in 'defaults' section"),
         (
             {"haproxy_frontends": [{"name": "web", "bind": [{"port": 80}], "default_backend": "nowhere"}]},
             '"web" uses the backend "nowhere", which is not defined; use one of: web, spare, stream.',

@@ -4,17 +4,17 @@
 haproxy-handover save      before a reload: writes the state of the servers for the new process to read
 haproxy-handover confirm   after a start or reload: waits until HAProxy runs the configuration file, or fails
 haproxy-handover current   exit status 0 if HAProxy runs the configuration file now, 1 if not
-haproxy-handover restore   puts the configuration that HAProxy runs back in place of the file
+haproxy-handover reload    reloads; if HAProxy refuses, says why and puts the file that it does run back in place
 
-The unit's ExecReload calls it (/etc/systemd/system/haproxy.service.d/webstack.conf). Everything waits only so long.
+The unit calls the first two (/etc/systemd/system/haproxy.service.d/webstack.conf). Everything waits only so long.
 """
 
-import contextlib
 import ipaddress
 import os
 import re
 import shlex
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -60,7 +60,7 @@ def ask(question: str) -> str:
                 answer += part
                 master.settimeout(max(0.001, deadline - time.monotonic()))
     except OSError as error:
-        raise HandoverError(f"HAProxy's master does not answer on {MASTER}: {error}") from error
+        raise HandoverError(f"HAProxy's master does not answer on {MASTER} (option -S): {error}") from error
     return answer.decode(errors="replace")
 
 
@@ -219,19 +219,36 @@ def current() -> None:
     look(CONFIG.read_text())
 
 
-def restore() -> None:
-    with contextlib.suppress(HandoverError):
-        look(CONFIG.read_text())
-        return
-    if not LOADED.exists():
-        raise HandoverError(f"no copy of the configuration that HAProxy runs; {CONFIG} stays as it is")
-    mode = CONFIG.stat().st_mode
-    write(CONFIG, LOADED.read_text())
-    CONFIG.chmod(mode)
+def reload() -> None:
+    status = run("systemctl", "reload", "haproxy").returncode
+    reason = journal()
+    try:
+        current()
+    except HandoverError as error:
+        if not LOADED.exists():
+            raise HandoverError(f"{error}\nThere is no copy of what it runs to put back in place.\n{reason}") from error
+        # What does not load would keep HAProxy from starting after the next boot.
+        mode = CONFIG.stat().st_mode
+        write(CONFIG, LOADED.read_text())
+        CONFIG.chmod(mode)
+        raise HandoverError(
+            f"HAProxy did not load {CONFIG}, goes on with the one before and has it back in place.\n{reason}"
+        ) from error
+    if status != 0:
+        raise HandoverError(f"HAProxy runs {CONFIG}, but its reload did not go as it should.\n{reason}")
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+
+
+def journal() -> str:
+    """What HAProxy said on its way, without the requests that it logged."""
+    return run("journalctl", "--unit=haproxy", "--lines=20", "--no-pager", "--output=cat", "_TRANSPORT=stdout").stdout
 
 
 def main() -> int:
-    commands = {"save": save, "confirm": confirm, "current": current, "restore": restore}
+    commands = {"save": save, "confirm": confirm, "current": current, "reload": reload}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(__doc__, file=sys.stderr)
         return 2
