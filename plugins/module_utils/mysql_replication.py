@@ -82,6 +82,7 @@ class Source:
     server_uuid: str
     server_id: int
     gtid_mode: str = "ON"
+    gtid_executed: str = ""
     read_only: bool = False
     clone_plugin: bool = True
     semisync: bool = False

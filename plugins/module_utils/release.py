@@ -50,6 +50,8 @@ def environment_value(name: str, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return str(value)
+    if value is None:
+        raise ReleaseError(f'the environment variable {name} has no value; write "" for an empty one')
     # The value may be a secret: it is not repeated.
     if not isinstance(value, str):
         raise ReleaseError(f"the environment variable {name} must be text or a number, not a {type(value).__name__}")

@@ -232,8 +232,20 @@ def observe_channel(server: Server, known_password: str) -> Channel | None:
         receiver=status["Replica_IO_Running"],
         applier=status["Replica_SQL_Running"],
         receiver_error=(int(status["Last_IO_Errno"]), status["Last_IO_Error"]),
-        applier_error=(int(status["Last_SQL_Errno"]), status["Last_SQL_Error"]),
+        applier_error=applier_error(server, int(status["Last_SQL_Errno"]), status["Last_SQL_Error"]),
     )
+
+
+def applier_error(server: Server, number: int, error: str) -> tuple[int, str]:
+    """What a worker said, where the coordinator only says that one failed."""
+    if number:
+        workers = server.rows(
+            "SELECT LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker"
+            " WHERE CHANNEL_NAME = '' AND LAST_ERROR_NUMBER <> 0 ORDER BY LAST_ERROR_TIMESTAMP LIMIT 1"
+        )
+        for worker in workers:
+            return int(worker["LAST_ERROR_NUMBER"]), worker["LAST_ERROR_MESSAGE"]
+    return number, error
 
 
 def text(value: str | bytes) -> str:
@@ -286,6 +298,7 @@ def observe_source(endpoint: Endpoint, server: Server, local: Local, timeout: in
         server_uuid=variables["server_uuid"],
         server_id=int(variables["server_id"]),
         gtid_mode=variables["gtid_mode"],
+        gtid_executed=executed,
         read_only=variables["read_only"] == "ON",
         clone_plugin="clone" in plugins,
         semisync=variables.get("rpl_semi_sync_source_enabled") == "ON",
@@ -302,6 +315,7 @@ class Convergence:
         self.timeout = module.params["timeout"]
         self.server = Server.local(module.params["login_unix_socket"], module.params["login_user"], self.timeout)
         self.executed: list[str] = []
+        self.at_start = self.to_have = ""
 
     def run(self) -> None:
         """Execute what the plan says; again after CLONE, which makes another server of this one."""
@@ -334,7 +348,10 @@ class Convergence:
             rehearsal=self.module.check_mode,
         )
         wanted = self.endpoint()
-        return plan(wanted, local, observe_source(wanted, self.server, local, self.timeout), intent)
+        source = observe_source(wanted, self.server, local, self.timeout)
+        self.at_start = local.gtid_executed
+        self.to_have = source.gtid_executed if isinstance(source, Source) else ""
+        return plan(wanted, local, source, intent)
 
     def endpoint(self) -> Endpoint:
         """The channel that the options describe."""
@@ -401,16 +418,30 @@ class Convergence:
             self.fail(f"the data is cloned, but the service {service} does not start: {error.strip()}")
 
     def wait_until_running(self) -> None:
-        """Return as soon as receiver and applier run; fail as soon as it is clear that they will not."""
+        """Return as soon as receiver and applier run; fail as soon as it is clear that they will not.
+
+        An applier runs until it comes to what it cannot apply. So one that was started here has to apply something
+        first, unless there is nothing left to apply, or what it is at takes longer than there is time.
+        """
         deadline = time.monotonic() + self.timeout
         while True:
+            proven = not self.executed or self.has_applied()
             channel = observe_channel(self.server, "")
+            out_of_time = time.monotonic() > deadline
             if channel and channel.running:
-                return
-            reason = waiting_is_over(channel, out_of_time=time.monotonic() > deadline)
-            if reason:
-                self.fail(f"the replica does not run: {reason}")
+                if proven or out_of_time:
+                    return
+            else:
+                reason = waiting_is_over(channel, out_of_time=out_of_time)
+                if reason:
+                    self.fail(f"the replica does not run: {reason}")
             time.sleep(POLL_SECONDS)
+
+    def has_applied(self) -> bool:
+        """Whether the replica has all that the source had at the start, or more than it had itself."""
+        executed = text(self.server.value("@@GLOBAL.gtid_executed"))
+        missing = text(self.server.value("GTID_SUBTRACT(%s, %s)", [self.to_have, executed]))
+        return not missing or executed != self.at_start
 
     def leave(self, done: Plan, statements: list[str]) -> None:
         """Report success."""

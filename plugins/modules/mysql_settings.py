@@ -155,14 +155,14 @@ def run(module: AnsibleModule) -> None:
         missing = [difference.name for difference in waiting if difference.running is None]
         if missing:
             module.fail_json(
-                msg=f"The server was started with {module.params['config_file']}, but has no {', '.join(missing)}: the plugin"
-                " that brings it is not loaded, or this release does not have it. The server's error log says more."
+                msg=f"The server was started with {module.params['config_file']}, but has no {', '.join(missing)}: the"
+                " plugin that brings it is not loaded, or this release does not have it. See the server's error log."
             )
         for difference in waiting:
             module.warn(
                 f"{difference.name} is {difference.running!r}, although the server was started after "
-                f"{module.params['config_file']} had said {difference.wanted!r}: the server adjusted it (see its error log),"
-                " or another file or SET PERSIST overrides it (see performance_schema.variables_info)."
+                f"{module.params['config_file']} had said {difference.wanted!r}: the server adjusted it (see its error"
+                " log), or another file or SET PERSIST overrides it (see performance_schema.variables_info)."
             )
         found = [difference for difference in found if difference not in waiting]
         waiting = []

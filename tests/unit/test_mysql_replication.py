@@ -1,7 +1,7 @@
 """What is executed to make a server a replica, and what is refused: a table of situations, then properties.
 
-The properties matter most: whatever is observed, data that is not the source's is not thrown away unasked, a replica that
-runs as wanted is left alone, and no password is shown.
+The properties matter most: whatever is observed, data that is not the source's is not thrown away unasked, a replica
+that runs as wanted is left alone, and no password is shown.
 """
 
 from dataclasses import replace

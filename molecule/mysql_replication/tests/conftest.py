@@ -1,0 +1,163 @@
+"""The two servers, and the scenario's play and the modules run on them again with other data."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+
+SCENARIO = Path(__file__).resolve().parents[1]
+PATIENCE = 120
+"""Seconds after which what was waited for counts as never coming, on a slow machine too."""
+
+
+class Server:
+    """One of the hosts and its MySQL server."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.host = testinfra.get_host(f"ansible://{name}", ansible_inventory=os.environ["MOLECULE_INVENTORY_FILE"])
+
+    def run(self, statements: str) -> Any:
+        """Execute statements as root, whether they succeed or not."""
+        return self.host.run("mysql --batch --raw --skip-column-names --execute=%s", statements)
+
+    def sql(self, statements: str) -> list[list[str]]:
+        """Rows of statements executed as root."""
+        result = self.run(statements)
+        assert result.rc == 0, result.stderr
+        return [line.split("\t") for line in result.stdout.splitlines()]
+
+    def value(self, expression: str) -> Any:
+        return json.loads(self.sql(f"SELECT JSON_ARRAY({expression})")[0][0])[0]
+
+    def as_user(self, statement: str, *, user: str, password: str, server: str, tls: bool = True) -> Any:
+        """Execute a statement on a server over the network, from this host."""
+        return self.host.run(
+            "MYSQL_PWD=%s mysql --batch --skip-column-names --host=%s --user=%s --ssl-mode=%s"
+            " --get-server-public-key --execute=%s",
+            password,
+            server,
+            user,
+            "REQUIRED" if tls else "DISABLED",
+            statement,
+        )
+
+    @property
+    def process(self) -> str:
+        return self.host.check_output("systemctl show --property=MainPID --value mysql")
+
+    def replicates(self) -> bool:
+        status = "SELECT SERVICE_STATE FROM performance_schema.replication_{}_status"
+        return self.sql(status.format("connection")) == self.sql(status.format("applier")) == [["ON"]]
+
+    def module(self, name: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        """The result of a module run on this host."""
+        result = ansible(
+            "ansible",
+            self.name,
+            "--module-name",
+            f"foobar.webstack.{name}",
+            "--args",
+            json.dumps(arguments),
+            *(["--check"] if check else []),
+            ANSIBLE_STDOUT_CALLBACK="ansible.builtin.json",
+            ANSIBLE_LOAD_CALLBACK_PLUGINS="1",
+        )
+        return json.loads(result.stdout)["plays"][0]["tasks"][0]["hosts"][self.name]
+
+
+def ansible(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [command[0], f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}", *command[1:]],
+        capture_output=True,
+        env=os.environ
+        | {"ANSIBLE_CONFIG": "ansible.cfg", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+        | environment,
+        text=True,
+        cwd=SCENARIO.parents[1],
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def wait() -> Callable[[Callable[[], Any], str], None]:
+    """Ask until the answer is true."""
+
+    def until(condition: Callable[[], Any], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
+            time.sleep(0.2)
+
+    return until
+
+
+@pytest.fixture(scope="session")
+def db1() -> Server:
+    """The source."""
+    return Server("mysql-db1")
+
+
+@pytest.fixture(scope="session")
+def db2() -> Server:
+    """The replica."""
+    return Server("mysql-db2")
+
+
+@pytest.fixture(scope="session")
+def play() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run converge.yml again, on one of the hosts or both, with other values of some variables."""
+
+    def run(limit: str = "all", **variables: Any) -> subprocess.CompletedProcess[str]:
+        return ansible(
+            "ansible-playbook",
+            f"--limit={limit}",
+            f"--extra-vars={json.dumps(variables)}",
+            str(SCENARIO / "converge.yml"),
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def in_sync(db1: Server, db2: Server) -> Callable[[], None]:
+    """Wait until the replica has what the source has, and see that it has nothing else."""
+
+    def check() -> None:
+        committed = db1.value("@@gtid_executed")
+        assert db2.value(f"WAIT_FOR_EXECUTED_GTID_SET('{committed}', {PATIENCE})") == 0
+        assert db2.value("@@gtid_executed") == committed
+        tables = "guestbook.entries"
+        assert db1.sql(f"CHECKSUM TABLE {tables}") == db2.sql(f"CHECKSUM TABLE {tables}")
+
+    return check
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data(db1: Server) -> None:
+    """The source holds data, more than one page and of every kind that a guest book has."""
+    db1.sql(
+        "CREATE TABLE IF NOT EXISTS guestbook.entries (id INT AUTO_INCREMENT PRIMARY KEY, entry TEXT, at TIMESTAMP(6)"
+        " DEFAULT CURRENT_TIMESTAMP(6)); INSERT INTO guestbook.entries (entry)"
+        " SELECT CONCAT(UUID(), ' ☃') FROM information_schema.COLUMNS LIMIT 2000"
+    )
+
+
+@pytest.fixture
+def channel() -> dict[str, Any]:
+    """The options of mysql_replica that the scenario's play gives the replica."""
+    return {
+        "source_host": "198.18.11.11",
+        "source_user": "replication",
+        "source_password": "let 'me' % fetch",
+        "clone_user": "clone",
+        "clone_password": "let me copy",
+        "timeout": 60,
+    }

@@ -1,0 +1,256 @@
+"""A source and its replica under what happens to them: writes, restarts, mistakes in variables, divergence, loss."""
+
+import pytest
+
+INSERT = "INSERT INTO guestbook.entries (entry) VALUES ('{}')"
+
+
+def test_a_write_reaches_the_replica(db1, db2, wait):
+    db1.sql(INSERT.format("hello"))
+    wait(
+        lambda: db2.sql("SELECT COUNT(*) > 0 FROM guestbook.entries WHERE entry = 'hello'") == [["1"]],
+        "the entry on the replica",
+    )
+
+
+def test_a_commit_is_acknowledged_by_the_replica(db1):
+    def acknowledged():
+        return int(db1.sql("SHOW STATUS LIKE 'Rpl_semi_sync_source_yes_tx'")[0][1])
+
+    before = acknowledged()
+    db1.sql(INSERT.format("acknowledged"))
+    assert acknowledged() == before + 1
+    assert db1.sql("SHOW STATUS LIKE 'Rpl_semi_sync_source_no_tx'") == [["Rpl_semi_sync_source_no_tx", "0"]]
+
+
+def test_the_replica_refuses_root(db2):
+    result = db2.run("CREATE DATABASE astray")
+    assert "super-read-only" in result.stderr
+
+
+def test_a_restarted_replica_is_read_only_and_goes_on(db1, db2, in_sync, wait):
+    assert db2.host.run("systemctl restart mysql").rc == 0
+    assert db2.value("@@super_read_only") == 1
+    db1.sql(INSERT.format("after the restart"))
+    wait(db2.replicates, "the replica to go on by itself")
+    in_sync()
+
+
+def test_accounts_can_do_what_they_are_for_and_no_more(db1, db2):
+    def guestbook(statement, **options):
+        return db2.as_user(statement, user="guestbook", password="first", server="198.18.11.11", **options)
+
+    assert guestbook(INSERT.format("from the application")).rc == 0
+    assert "denied" in guestbook("DROP TABLE guestbook.entries").stderr
+    assert "denied" in guestbook("SELECT * FROM mysql.user").stderr
+    assert "denied" in guestbook("SELECT 1", tls=False).stderr
+
+    def report(statement, host=db2):
+        return host.as_user(statement, user="report", password="report", server="198.18.11.11", tls=False)
+
+    assert report("SELECT COUNT(*) FROM guestbook.entries").rc == 0
+    assert "denied" in report("DELETE FROM guestbook.entries").stderr
+    assert "denied" in report("SELECT 1", host=db1).stderr, "report has an account for db2 only"
+
+
+def test_another_password_is_set_and_accounts_that_nobody_should_have_are_dropped(db1, db2, play, in_sync):
+    """Also catches a run that writes where nothing differs: it would cost a transaction each time."""
+    db1.sql(
+        "CREATE USER ''@'198.18.11.12'; CREATE USER root@'%' IDENTIFIED BY 'x'; CREATE USER guestbook@'198.18.11.99';"
+        " CREATE USER somebody@'198.18.11.99'"
+    )
+    result = play("mysql-db1", guestbook_password="second")
+    assert result.returncode == 0, result.stdout
+    login = {"user": "guestbook", "server": "198.18.11.11"}
+    assert db2.as_user("SELECT 1", password="second", **login).rc == 0
+    assert db2.as_user("SELECT 1", password="first", **login).rc != 0
+    left = db1.sql("SELECT CONCAT(user, '@', host) FROM mysql.user WHERE host <> 'localhost' ORDER BY 1")
+    assert [name for (name,) in left] == [
+        "clone@198.18.11.11",
+        "clone@198.18.11.12",
+        "guestbook@198.18.11.11",
+        "guestbook@198.18.11.12",
+        "replication@198.18.11.11",
+        "replication@198.18.11.12",
+        "report@198.18.11.12",
+        "somebody@198.18.11.99",
+    ]
+    assert "second" not in result.stdout
+    assert play("mysql-db1").returncode == 0
+    db1.sql("DROP USER somebody@'198.18.11.99'")
+    executed = db1.value("@@gtid_executed")
+    result = play("mysql-db1")
+    assert "changed=0" in result.stdout
+    assert db1.value("@@gtid_executed") == executed
+    in_sync()
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        pytest.param({"max_connection": 100}, "unknown variable", id="misspelt"),
+        pytest.param({"innodb_flush_log_at_trx_commit": 9}, "adjusted to 2", id="out of range"),
+    ],
+)
+def test_a_mistake_in_the_variables_stops_the_play_and_the_server_goes_on(db2, play, variables, complaint):
+    """`mysqld --validate-config` alone takes the second one: it adjusts the value and says so in a warning."""
+    file = "/etc/mysql/mysql.conf.d/webstack.cnf"
+    before = db2.process, db2.host.file(file).content
+    result = play("mysql-db2", mysql_replication_variables=variables)
+    assert result.returncode != 0
+    assert complaint in " ".join(result.stdout.split())
+    assert (db2.process, db2.host.file(file).content) == before
+    assert db2.replicates()
+
+
+def test_a_configuration_that_does_not_start_is_taken_back(db2, play, wait):
+    """An address that the host does not have passes every validation."""
+    file = "/etc/mysql/mysql.conf.d/webstack.cnf"
+    before = db2.host.file(file).content
+    result = play("mysql-db2", mysql_replication_bind_addresses=["203.0.113.1"])
+    assert result.returncode != 0
+    output = " ".join(result.stdout.split())
+    assert "MySQL does not start with the new /etc/mysql/mysql.conf.d/webstack.cnf, needed for bind_address" in output
+    assert "Cannot assign requested address" in output
+    assert db2.host.file(file).content == before
+    wait(db2.replicates, "the replica to go on with the old configuration")
+    assert (
+        db2.host.check_output("ls /etc/mysql/mysql.conf.d") == "mysql.cnf\nmysqld.cnf\nwebstack.cnf\nwebstack.cnf.works"
+    )
+
+
+def test_settings_change_without_a_restart_where_they_can(db2, play):
+    """And a restart that an interrupted run owed is made up for: the file is there, the server does not know it."""
+    process = db2.process
+    assert play("mysql-db2", mysql_replication_max_connections=99).returncode == 0
+    assert (db2.value("@@max_connections"), db2.process) == (99, process)
+
+    file = "/etc/mysql/mysql.conf.d/webstack.cnf"
+    db2.host.check_output(
+        "sed -i 's/^bind_address.*/bind_address = 127.0.0.1,198.18.11.12/; s/ = 99$/ = 151/' %s", file
+    )
+    result = play("mysql-db2", mysql_replication_bind_addresses=["127.0.0.1", "198.18.11.12"])
+    assert result.returncode == 0, result.stdout
+    assert db2.process != process
+    assert (db2.value("@@bind_address"), db2.value("@@max_connections")) == ("127.0.0.1,198.18.11.12", 151)
+    assert play("mysql-db2").returncode == 0
+    assert db2.value("@@bind_address") == "*"
+
+
+def test_exchanged_roles_in_the_inventory_are_refused(db1, db2, play):
+    """The first run of a wrong inventory would otherwise make the source read-only, or split the data."""
+    topology = {
+        "mysql-db2": {
+            "address": "198.18.11.12",
+            "server_id": 12,
+            "replicas": [{"host": "198.18.11.11"}],
+        },
+        "mysql-db1": {"address": "198.18.11.11", "server_id": 11, "source": {"host": "198.18.11.12"}},
+    }
+    result = play(topology=topology)
+    assert result.returncode != 0
+    assert "switchover" in result.stdout
+    assert "mysql-db1                  : ok=4    changed=0" in result.stdout
+    result = play("mysql-db1", topology=topology)
+    assert result.returncode != 0
+    assert "This server takes writes and has databases (guestbook)" in " ".join(result.stdout.split())
+    assert (db1.value("@@read_only"), db2.value("@@super_read_only")) == (0, 1)
+    assert db2.replicates()
+
+
+def test_a_stopped_replica_is_started(db2, channel):
+    assert db2.module("mysql_replica", **channel)["changed"] is False
+    db2.sql("STOP REPLICA SQL_THREAD")
+    result = db2.module("mysql_replica", check=True, **channel)
+    assert (result["changed"], result["statements"]) == (True, ["START REPLICA"])
+    assert result["diff"]["before"] == {"replication": "applier stopped"}
+    assert not db2.replicates(), "check mode must not start it"
+    result = db2.module("mysql_replica", **channel)
+    assert (result["changed"], result["statements"]) == (True, ["START REPLICA"])
+    assert result["replica"] == {"source": "198.18.11.11:3306", "receiver": "Yes", "applier": "Yes"}
+    assert db2.module("mysql_replica", **channel)["changed"] is False
+
+
+def test_a_wrong_password_is_said_and_the_replica_runs_on(db2, channel):
+    result = db2.module("mysql_replica", **channel | {"source_password": "wrong"})
+    assert result["failed"] is True
+    assert "Access denied for user 'replication'@'198.18.11.12'" in result["msg"]
+    assert "The replication from 198.18.11.11:3306 was not touched" in result["msg"]
+    assert db2.replicates()
+
+
+def test_an_unreachable_source_is_said_and_the_replica_runs_on(db2, channel):
+    result = db2.module("mysql_replica", **channel | {"source_host": "198.18.11.77", "timeout": 5})
+    assert result["failed"] is True
+    assert "the source 198.18.11.77:3306" in result["msg"].replace("The", "the")
+    assert db2.replicates()
+
+
+def test_only_what_differs_is_changed(db2, channel):
+    """Passwords are hidden, and the applier goes on."""
+    since = db2.sql("SELECT THREAD_ID FROM performance_schema.replication_applier_status_by_coordinator")
+    for seconds in 7, 5:
+        result = db2.module("mysql_replica", **channel | {"connect_retry": seconds})
+        assert result["statements"] == [
+            "STOP REPLICA IO_THREAD",
+            f"CHANGE REPLICATION SOURCE TO SOURCE_CONNECT_RETRY = {seconds}",
+            "START REPLICA IO_THREAD",
+        ]
+    assert db2.sql("SELECT THREAD_ID FROM performance_schema.replication_applier_status_by_coordinator") == since
+
+
+def test_a_source_is_no_replica(db1, db2):
+    assert db1.module("mysql_replica", state="absent")["changed"] is False
+    result = db2.module("mysql_replica", state="absent")
+    assert result["failed"] is True
+    assert "it is a replica of 198.18.11.11:3306" in result["msg"]
+
+
+def test_a_replica_that_diverged_is_explained_kept_and_on_demand_replaced(db1, db2, channel, in_sync, wait):
+    """A row that only the replica has: it cannot apply, may not follow anew, and only reprovision overwrites it."""
+    db2.sql("SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF")
+    db2.sql("INSERT INTO guestbook.entries (id, entry) VALUES (1000000, 'mine')")
+    db2.sql("SET GLOBAL super_read_only = ON")
+    result = db2.module("mysql_replica", **channel)
+    assert "transactions that its source has not" in result["warnings"][0]
+
+    db1.sql("INSERT INTO guestbook.entries (id, entry) VALUES (1000000, 'theirs')")
+    wait(lambda: not db2.replicates(), "the replica to fail")
+    result = db2.module("mysql_replica", **channel)
+    assert result["failed"] is True
+    assert "Duplicate entry '1000000'" in result["msg"]
+    assert "a row that the source inserted is here already" in result["msg"]
+
+    db2.sql("STOP REPLICA; RESET REPLICA ALL")
+    result = db2.module("mysql_replica", **channel)
+    assert result["failed"] is True
+    assert "This server has databases (guestbook), and has transactions that the source has not" in result["msg"]
+    assert db2.sql("SELECT entry FROM guestbook.entries WHERE id = 1000000") == [["mine"]]
+
+    result = db2.module("mysql_replica", reprovision=True, **channel)
+    assert result["changed"] is True
+    assert any("CLONE INSTANCE" in statement for statement in result["statements"])
+    assert db2.sql("SELECT entry FROM guestbook.entries WHERE id = 1000000") == [["theirs"]]
+    in_sync()
+    assert db2.module("mysql_replica", reprovision=True, **channel)["changed"] is False
+
+
+def test_a_wiped_replica_gets_the_data_of_a_source_whose_logs_are_gone(db1, db2, play, in_sync):
+    """All that is left of the replica is its configuration. The source's history cannot be replayed, only copied."""
+    identity = db2.value("@@server_uuid")
+    db1.sql("FLUSH BINARY LOGS")
+    db1.sql(f"PURGE BINARY LOGS TO '{db1.sql('SHOW BINARY LOG STATUS')[0][0]}'")
+    wiped = db2.host.run(
+        "systemctl stop mysql && find /var/lib/mysql -mindepth 1 -delete"
+        " && DEBIAN_FRONTEND=noninteractive dpkg-reconfigure mysql-server"
+    )
+    assert wiped.rc == 0, wiped.stderr
+    assert ["guestbook"] not in db2.sql("SHOW DATABASES")
+
+    result = play()
+    assert result.returncode == 0, result.stdout
+    assert "changed=0" in result.stdout.split("mysql-db1  ")[-1].splitlines()[0]
+    in_sync()
+    assert db2.value("@@server_uuid") not in (identity, db1.value("@@server_uuid"))
+    assert db2.value("@@super_read_only") == 1
+    assert play().stdout.count("changed=0") == 2

@@ -1,0 +1,142 @@
+"""What holds on the database servers of any inventory: one takes writes, the others have what it has."""
+
+import json
+
+import pytest
+import testinfra
+
+testinfra_hosts = ["ansible://databases"]
+
+
+def rows(host, statement):
+    """Rows of a statement, executed as root on the host, as dicts."""
+    result = host.run("mysql --batch --raw --execute=%s", statement)
+    assert result.rc == 0, f"{host.backend.get_pytest_id()}: {result.stderr}"
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+
+
+def value(host, expression):
+    # As JSON, because a GTID set has line breaks.
+    return json.loads(rows(host, f"SELECT JSON_ARRAY({expression}) AS value")[0]["value"])[0]
+
+
+@pytest.fixture(scope="module")
+def servers(request):
+    """Every database server of the inventory by name."""
+    inventory = request.config.getoption("--ansible-inventory")
+    return {host.backend.host: host for host in testinfra.get_hosts(testinfra_hosts, ansible_inventory=inventory)}
+
+
+@pytest.fixture
+def source(servers):
+    (found,) = [host for host in servers.values() if not value(host, "@@read_only")]
+    return found
+
+
+def test_exactly_one_server_takes_writes(servers):
+    """Two, and the data splits; none, and the site is read-only."""
+    assert len([name for name, host in servers.items() if not value(host, "@@read_only")]) == 1
+
+
+@pytest.mark.parametrize("identity", ["server_id", "server_uuid"])
+def test_servers_are_told_apart(servers, identity):
+    """A copied machine that kept its auto.cnf drops out of the replication, or worse, drops another out."""
+    found = [value(host, f"@@{identity}") for host in servers.values()]
+    assert len(set(found)) == len(servers)
+
+
+def test_every_other_server_replicates(servers, source):
+    for name, host in servers.items():
+        if host is source:
+            assert rows(host, "SHOW REPLICA STATUS") == []
+            continue
+        (channel,) = rows(
+            host,
+            "SELECT c.SERVICE_STATE AS receiver, a.SERVICE_STATE AS applier,"
+            " f.AUTO_POSITION AS automatic, f.SSL_ALLOWED AS tls"
+            " FROM performance_schema.replication_connection_status c"
+            " JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME)"
+            " JOIN performance_schema.replication_connection_configuration f USING (CHANNEL_NAME)",
+        )
+        assert channel == {"receiver": "ON", "applier": "ON", "automatic": "1", "tls": "YES"}, name
+
+
+def test_every_server_has_what_the_source_has(servers, source):
+    """What is committed on the source now is on each replica within half a minute, and nothing else is."""
+    committed = value(source, "@@gtid_executed")
+    for name, host in servers.items():
+        assert value(host, f"WAIT_FOR_EXECUTED_GTID_SET('{committed}', 30)") == 0, name
+        own = value(host, "@@gtid_executed")
+        assert value(source, f"GTID_SUBTRACT('{own}', @@gtid_executed)") == "", f"{name} has transactions of its own"
+
+
+def test_commits_wait_for_a_replica(servers, source):
+    """Semi-synchronous replication is in force and not fallen back from."""
+    if len(servers) == 1:
+        pytest.skip("there is no replica to wait for")
+    status = {row["Variable_name"]: row["Value"] for row in rows(source, "SHOW STATUS LIKE 'Rpl_semi_sync_source%'")}
+    assert status["Rpl_semi_sync_source_status"] == "ON"
+    assert int(status["Rpl_semi_sync_source_clients"]) >= 1
+    assert value(source, "@@rpl_semi_sync_source_wait_point") == "AFTER_SYNC"
+
+
+@pytest.mark.parametrize(
+    ("variable", "wanted"),
+    [
+        ("gtid_mode", "ON"),
+        ("enforce_gtid_consistency", "ON"),
+        ("binlog_format", "ROW"),
+        ("log_bin", 1),
+        ("log_replica_updates", 1),
+        ("sync_binlog", 1),
+        ("innodb_flush_log_at_trx_commit", 1),
+        ("relay_log_recovery", 1),
+        ("rpl_semi_sync_replica_enabled", 1),
+    ],
+)
+def test_nothing_acknowledged_is_lost_in_a_crash(host, variable, wanted):
+    assert value(host, f"@@{variable}") == wanted
+
+
+@pytest.mark.parametrize("plugin", ["rpl_semi_sync_source", "rpl_semi_sync_replica", "clone"])
+def test_every_server_can_take_either_role(host, plugin):
+    assert (plugin, "ACTIVE") in [(row["Name"], row["Status"]) for row in rows(host, "SHOW PLUGINS")]
+
+
+def test_a_replica_takes_no_writes_after_a_restart_either(host):
+    """Neither root's now, nor after a restart, when only the files count."""
+    configured = host.check_output("my_print_defaults mysqld").splitlines()
+    if value(host, "@@read_only"):
+        assert value(host, "@@super_read_only") == 1
+        settings = [line.replace("-", "_") for line in configured if "super" in line]
+        assert settings[-1:] == ["__super_read_only=ON"]
+
+
+def test_nobody_gets_in_without_a_name_or_as_root_from_elsewhere(host):
+    assert (
+        rows(
+            host,
+            "SELECT user, host FROM mysql.user"
+            " WHERE user = '' OR (user = 'root' AND host NOT IN ('localhost', '127.0.0.1', '::1'))",
+        )
+        == []
+    )
+
+
+def test_replication_is_encrypted(host):
+    """No account that may read the binary log may do so over the network without TLS."""
+    assert (
+        rows(
+            host,
+            "SELECT user, host FROM mysql.user WHERE Repl_slave_priv = 'Y' AND ssl_type = ''"
+            " AND host NOT IN ('localhost', '127.0.0.1', '::1')",
+        )
+        == []
+    )
+
+
+def test_only_the_port_of_mysql_is_open(host):
+    """The X protocol is on by default, on a port of its own."""
+    assert not host.socket("tcp://33060").is_listening
+    assert value(host, "@@port") > 0
