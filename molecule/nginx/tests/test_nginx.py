@@ -221,14 +221,18 @@ def test_bad_data_is_named_before_anything_changes(play, request_):
 
 
 @pytest.mark.usefixtures("afterwards_restored")
-def test_reload_that_nginx_refuses_is_told(play, request_):
+def test_reload_that_nginx_refuses_is_told(host, play, request_):
     """nginx -t and the reload both say yes to another key of a zone; only the running nginx shows that it said no."""
+    live = host.file("/etc/nginx/nginx.conf")
     assert play(nginx_http_extra=["limit_req_zone $binary_remote_addr zone=probe:1m rate=1r/s;"]).returncode == 0
-    before = running_generation(request_)
+    before, folder = running_generation(request_), host.file("/etc/nginx").listdir()
     result = play(nginx_http_extra=["limit_req_zone $server_name zone=probe:1m rate=1r/s;"])
     assert result.returncode != 0
     assert 'limit_req "probe" uses the "$server_name" key while previously it used' in result.stdout
     assert (running_generation(request_), request_().status) == (before, 200)
+    # The next start must not meet what was refused.
+    assert f"# generation {before}\n" in live.content_string
+    assert host.file("/etc/nginx").listdir() == folder
 
 
 def test_missed_reload_is_made_good_by_the_next_run(host, play, request_):

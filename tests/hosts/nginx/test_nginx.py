@@ -41,7 +41,7 @@ def sites(configuration):
     """(port, name) of every site that listens on all IPv4 addresses."""
     blocks = re.findall(r"^ {4}server \{\n(.*?)^ {4}\}", configuration, re.MULTILINE | re.DOTALL)
     found = [
-        (int(port), names.split()[0], block)
+        (int(port), names.split()[0].replace("*.", "any."), block)
         for block in blocks
         for port in re.findall(r"listen \*:(\d+)", block)
         for names in re.findall(r'server_name ([^";]+);', block)
