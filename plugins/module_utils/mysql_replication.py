@@ -156,6 +156,7 @@ STOP, STOP_RECEIVER = Step("STOP REPLICA"), Step("STOP REPLICA IO_THREAD")
 START, START_RECEIVER = Step("START REPLICA"), Step("START REPLICA IO_THREAD")
 RESET = Step("RESET REPLICA ALL")
 READ_ONLY = Step("SET GLOBAL super_read_only = ON")
+READ_ONLY_BUT_FOR_ROOT = Step("SET GLOBAL super_read_only = OFF")
 
 OPTIONS = {
     "host": "SOURCE_HOST",
@@ -324,12 +325,15 @@ def _provision(wanted: Endpoint, local: Local, source: Source, intent: Intent) -
         clones=True,
     )
     donors = Step("SET GLOBAL clone_valid_donor_list = %s", (f"{wanted.host}:{wanted.port}",))
-    # Reset first: interrupted from here on, this is a server without a channel, and soon without databases, which the
-    # next run provisions.
+    # Reset first: if CLONE is interrupted after it has dropped the data, this is a server with neither channel nor
+    # databases, which the next run provisions.
     reset = (STOP, RESET) if local.channel else ()
+    # CLONE drops the databases that are here, as root. Whoever is not root still writes nothing, and with the restart
+    # the server is as its configuration says.
+    drop = (READ_ONLY_BUT_FOR_ROOT,) if local.schemas else ()
     return _plan(
         local,
-        (*reset, donors, clone, _change(_options(wanted)), START),
+        (*reset, donors, *drop, clone, _change(_options(wanted)), START),
         {
             "replication": f"from {local.channel.endpoint}" if local.channel else "none",
             "data": ", ".join(local.schemas) or "no databases",

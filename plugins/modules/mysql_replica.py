@@ -176,7 +176,9 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_errors import explain
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import (
+    READ_ONLY,
     Channel,
     Endpoint,
     Intent,
@@ -390,7 +392,8 @@ class Convergence:
             unsupervised = error.number == NOT_SUPERVISED
             # The connection may break before the answer comes: the server shuts down to start with the new data.
             if not unsupervised and error.number not in CONNECTION_LOST:
-                self.fail(f"the data could not be cloned from {self.endpoint()}: {error}")
+                self.server.rows(READ_ONLY.statement)
+                self.fail(f"the data could not be cloned from {self.endpoint()}: {explain(error.number, str(error))}")
         self.server.close()
         if unsupervised:
             self.start_service()

@@ -5,6 +5,7 @@ that runs as wanted is left alone, and no password is shown.
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_errors import explain
@@ -41,6 +42,10 @@ REPROVISION = Intent(reprovision=True)
 RECIPE = ["SET GLOBAL clone_valid_donor_list", "CLONE INSTANCE", "CHANGE REPLICATION SOURCE", "START REPLICA"]
 
 
+OVER_DATA = [RECIPE[0], "SET GLOBAL super_read_only", *RECIPE[1:]]
+"""CLONE drops what is there, which super_read_only forbids."""
+
+
 def shortened(done: Plan) -> list[str]:
     """The statements without their values."""
     return [str(step).split(" = ")[0].split(" FROM ")[0].split(" TO ")[0] for step in done.steps]
@@ -70,7 +75,7 @@ def standing(receiver: str = "Yes", applier: str = "Yes", **errors: tuple[int, s
         ),
         pytest.param(FRESH, SOURCE, Intent(cloned=True), RECIPE[2:], id="cloned a source without GTIDs"),
         pytest.param(FRESH, SOURCE, Intent(provision="none"), RECIPE[2:], id="new, binary logs complete"),
-        pytest.param(COPY, ERRANT, REPROVISION, RECIPE, id="own data, to be thrown away"),
+        pytest.param(COPY, ERRANT, REPROVISION, OVER_DATA, id="own data, to be thrown away"),
         pytest.param(
             MOVED,
             SOURCE,
@@ -92,7 +97,9 @@ def standing(receiver: str = "Yes", applier: str = "Yes", **errors: tuple[int, s
             ["STOP REPLICA", "CHANGE REPLICATION SOURCE", "START REPLICA"],
             id="another source, applier stands still",
         ),
-        pytest.param(MOVED, ERRANT, REPROVISION, ["STOP REPLICA", "RESET REPLICA ALL", *RECIPE], id="moved, diverged"),
+        pytest.param(
+            MOVED, ERRANT, REPROVISION, ["STOP REPLICA", "RESET REPLICA ALL", *OVER_DATA], id="moved, diverged"
+        ),
         pytest.param(standing("No", "No"), SOURCE, Intent(), ["START REPLICA"], id="stopped"),
         pytest.param(standing("Yes", "No"), SOURCE, Intent(), ["START REPLICA"], id="applier stopped"),
         pytest.param(standing("No", "No"), DOWN, Intent(), ["START REPLICA"], id="stopped, source not asked"),
@@ -108,11 +115,15 @@ def standing(receiver: str = "Yes", applier: str = "Yes", **errors: tuple[int, s
             standing("Yes", "No", applier_error=(1062, "Duplicate entry")),
             SOURCE,
             REPROVISION,
-            ["STOP REPLICA", "RESET REPLICA ALL", *RECIPE],
+            ["STOP REPLICA", "RESET REPLICA ALL", *OVER_DATA],
             id="applier failed, data to be thrown away",
         ),
         pytest.param(
-            REPLICA, ERRANT, REPROVISION, ["STOP REPLICA", "RESET REPLICA ALL", *RECIPE], id="runs with errant writes"
+            REPLICA,
+            ERRANT,
+            REPROVISION,
+            ["STOP REPLICA", "RESET REPLICA ALL", *OVER_DATA],
+            id="runs with errant writes",
         ),
         pytest.param(
             replace(REPLICA, semisync=True),
@@ -359,10 +370,13 @@ def test_a_plan_either_acts_or_refuses(local: Local, source: Source | Unreachabl
 def test_a_plan_that_acts_leaves_no_replica_that_takes_writes(
     local: Local, source: Source | Unreachable, intent: Intent
 ) -> None:
-    """Read-only comes first, so that nothing is written between the copy and the channel."""
+    """Read-only comes first, and what lifts it for root is followed by the CLONE that restarts the server."""
     done = plan(WANTED, local, source, intent)
+    statements = [str(step) for step in done.steps]
     if not done.refusal and not local.super_read_only:
-        assert shortened(done)[0] == "SET GLOBAL super_read_only"
+        assert statements[0] == "SET GLOBAL super_read_only = ON"
+    for statement, following in pairwise(statements):
+        assert statement != "SET GLOBAL super_read_only = OFF" or following.startswith("CLONE INSTANCE")
 
 
 @given(locals_, sources, intents)
