@@ -49,10 +49,12 @@ def test_maintenance_weight_and_readiness_stay(host: Host, admin: Admin, servers
     assert servers("spare")["e"]["srv_admin_state"] == "4"
 
 
-def test_server_that_is_down_is_down_after_a_reload(host: Host, servers: Servers, wait_for: Wait) -> None:
-    """It does not get requests again until a check has failed anew."""
+def test_server_that_is_down_is_down_after_a_reload(host: Host, servers: Servers, edit: Edit, wait_for: Wait) -> None:
+    """It has to pass its checks again; a fresh process would take it for up at once. Red without the saved state."""
     host.check_output("systemctl stop origin@9001")
     wait_for(lambda: servers("web")["a"]["srv_op_state"] == DOWN, "the server to be found down")
+    host.check_output("systemctl start origin@9001")
+    edit("/^backend web/,/^$/s/rise 1 /rise 1000 /")
     reload(host)
     assert servers("web")["a"]["srv_op_state"] == DOWN
 
@@ -152,7 +154,8 @@ def test_reload_that_haproxy_refuses_fails(host: Host, admin: Admin, edit: Edit)
 def test_bad_variables_stop_the_play_and_the_old_configuration_serves(
     host: Host, admin: Admin, load: Load, converge: Converge, variables: dict[str, Any], reason: str
 ) -> None:
-    """Red without validate, without the check of the data, and without the restored file."""
+    """Red without the check of the data and without the file put back; an invalid one is caught twice, by validate and by
+    the reload."""
     before, process = host.file(CONFIGURATION).sha256sum, worker(admin)
     result = converge(**variables)
     assert result.returncode == 2

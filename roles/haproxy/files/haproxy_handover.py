@@ -135,13 +135,13 @@ def handed_over(state: str, configuration: str) -> str:
     drain and the failed checks of an address to another machine; and leave down for good a server that was down and is
     not checked any more.
     """
-    version, header, *lines = [line for line in state.splitlines() if line.strip()] or ["", ""]
+    version, header, *lines = [line for line in state.splitlines() if line.strip()] + ["", ""]
     fields = header.lstrip("# ").split()
     if version != "1" or "srv_op_state" not in fields:
         raise HandoverError(f"HAProxy's server state has an unknown format: {version!r}, {header!r}")
     servers = configured_servers(configuration)
     kept = [version, header]
-    for line in lines:
+    for line in filter(None, lines):
         values = line.split()
         entry = dict(zip(fields, values, strict=False))
         server = servers.get((entry["be_name"], entry["srv_name"]))
@@ -154,11 +154,16 @@ def handed_over(state: str, configuration: str) -> str:
     return "\n".join(kept) + "\n"
 
 
+def read(path: Path) -> str:
+    """The content of a file, whatever its bytes."""
+    return path.read_text(encoding="utf-8", errors="surrogateescape")
+
+
 def write(path: Path, content: str) -> None:
     """Replace a file at once: a reader finds all of the old or all of the new, and a link is not followed."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(content)
         Path(temporary).replace(path)
     except BaseException:
@@ -171,7 +176,7 @@ def save() -> None:
     STATE.unlink(missing_ok=True)
     RELOADS.unlink(missing_ok=True)
     write(RELOADS, str(master().reloads))
-    write(STATE, handed_over(ask("@1 show servers state"), CONFIG.read_text()))
+    write(STATE, handed_over(ask("@1 show servers state"), read(CONFIG)))
 
 
 def name_in(text: str) -> str:
@@ -182,7 +187,7 @@ def name_in(text: str) -> str:
 
 def look(configuration: str) -> None:
     """Raise HandoverError unless HAProxy runs `configuration`."""
-    reloads = int(RELOADS.read_text()) if RELOADS.exists() else -1
+    reloads = int(read(RELOADS)) if RELOADS.exists() else -1
     state = master()
     if state.reloads <= reloads:
         raise HandoverError("HAProxy has not begun to reload")
@@ -196,7 +201,7 @@ def look(configuration: str) -> None:
 
 
 def confirm() -> None:
-    configuration = CONFIG.read_text()
+    configuration = read(CONFIG)
     deadline = time.monotonic() + LOADED_WITHIN
     try:
         while True:
@@ -216,7 +221,7 @@ def confirm() -> None:
 
 
 def current() -> None:
-    look(CONFIG.read_text())
+    look(read(CONFIG))
 
 
 def reload() -> None:
@@ -229,7 +234,7 @@ def reload() -> None:
             raise HandoverError(f"{error}\nThere is no copy of what it runs to put back in place.\n{reason}") from error
         # What does not load would keep HAProxy from starting after the next boot.
         mode = CONFIG.stat().st_mode
-        write(CONFIG, LOADED.read_text())
+        write(CONFIG, read(LOADED))
         CONFIG.chmod(mode)
         raise HandoverError(
             f"HAProxy did not load {CONFIG}, goes on with the one before and has it back in place.\n{reason}"
