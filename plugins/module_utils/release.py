@@ -34,7 +34,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 UNUSABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 MARKER = ".release.json"
 ANY = "0.0.0.0"  # noqa: S104
-JOURNAL_LINES = 30
+JOURNAL_LINES = 60
 PAUSE = 0.1
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 VERSION = "one"
 HEALTH = "200 OK"
+PATHS = [".", os.environ["APP_SHARED"], "/srv/www", "/etc", "/var/tmp", "/tmp", "/var/lib", "/run", "/root", "/dev/shm"]
 
 
 def about():
@@ -13,10 +14,10 @@ def about():
         "version": VERSION,
         "release": Path(__file__).resolve().parent.name,
         "environment": dict(os.environ),
-        "pid": os.getpid(),
         "parent": os.getppid(),
         "uid": os.getuid(),
         "groups": os.getgroups(),
+        "writable": [path for path in PATHS if os.access(path, os.W_OK)],
     }
 
 

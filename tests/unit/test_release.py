@@ -1,0 +1,658 @@
+"""Trying, switching, going back and tidying up: on a folder as a host, with a JSON file as its service manager."""
+
+import http.server
+import json
+import os
+import re
+import shutil
+import socket
+import socketserver
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils import release
+from ansible_collections.foobar.webstack.plugins.module_utils.release import (
+    Deployment,
+    Layout,
+    ReleaseError,
+    Requirements,
+    Wanted,
+    ask,
+    check_listener,
+    command_argument,
+    environment_text,
+    listener,
+    only_one,
+)
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+UNIT = """[Service]
+WorkingDirectory={base}/srv/www/shop/current
+EnvironmentFile={base}/etc/appserver/shop/environment
+ReadWritePaths={base}/srv/www/shop/shared {base}/srv/www/shop/currently
+ExecStart={base}/srv/www/shop/current/.venv/bin/python3 -m gunicorn --config {base}/etc/appserver/shop/gunicorn.conf.py
+"""
+CONFIG = 'import os\nbind = ["127.0.0.1:8000"]\n'
+
+
+class Host:
+    """A folder as the root of a host, and what a service manager would do to it. Its state survives the process."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.at = Layout("shop", base)
+        self.calls: list[list[str]] = []
+        self.tick: Callable[[], None] = lambda: None
+        for folder in ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "archives"):
+            (base / folder).mkdir(parents=True)
+        self._save({"units": {}, "loaded": {}, "enabled": []})
+
+    # The service manager
+
+    def _state(self) -> dict[str, Any]:
+        return json.loads((self.base / "state").read_text())
+
+    def _save(self, state: dict[str, Any]) -> None:
+        (self.base / "state").write_text(json.dumps(state))
+
+    def run(self, arguments: list[str], **_options: Any) -> tuple[int, str, str]:
+        self.tick()
+        self.calls.append(arguments)
+        if arguments[0] == "journalctl":
+            return 0, "Traceback: the reason\n", ""
+        if arguments[0] != "systemctl":
+            return 0, "", ""
+        words = [word for word in arguments[1:] if not word.startswith("--")]
+        state = self._state()
+        status, output = getattr(self, "_" + words[0].replace("-", "_"))(state, *words[1:])
+        self._save(state)
+        return status, output, "" if status == 0 else "it failed"
+
+    def _daemon_reload(self, state: dict[str, Any]) -> tuple[int, str]:
+        folders = (self.base / "etc/systemd/system", self.base / "run/systemd/system")
+        state["loaded"] = {path.name: path.read_text() for folder in folders for path in folder.glob("*.service")}
+        return 0, ""
+
+    def _show(self, state: dict[str, Any], unit: str) -> tuple[int, str]:
+        active = state["units"].get(unit, {}).get("active", "inactive")
+        enabled = "enabled" if unit in state["enabled"] else ""
+        return 0, f"ActiveState={active}\nUnitFileState={enabled}\nResult=exit-code\nExecMainStatus=1\n"
+
+    def _enable(self, state: dict[str, Any], unit: str) -> tuple[int, str]:
+        state["enabled"] = sorted({*state["enabled"], unit})
+        return 0, ""
+
+    def _reset_failed(self, _state: dict[str, Any], _unit: str) -> tuple[int, str]:
+        return 0, ""
+
+    def _stop(self, state: dict[str, Any], unit: str) -> tuple[int, str]:
+        state["units"].pop(unit, None)
+        return 0, ""
+
+    def _start(self, state: dict[str, Any], unit: str) -> tuple[int, str]:
+        text = state["loaded"][unit]
+
+        def named(key: str) -> Path:
+            return Path(re.search(rf"^{key}=(\S+)$", text, re.MULTILINE)[1])
+
+        folder = named("WorkingDirectory").resolve()
+        config = Path(re.search(r"--config (\S+)", text)[1]).read_text()
+        # Who starts anew after a stop binds anew; who is restarted keeps the socket that it had.
+        kept = state["units"].get(unit, {}).get("listens")
+        behaviour = (folder / "behaviour").read_text()
+        failed = behaviour == "does not start"
+        state["units"][unit] = {
+            "active": "failed" if failed else "active",
+            "release": folder.name,
+            "environment": named("EnvironmentFile").read_text(),
+            "listens": kept or list(listener(config)),
+            "behaviour": behaviour,
+        }
+        return (1, "") if failed else (0, "")
+
+    _restart = _start
+
+    # What somebody who asks finds
+
+    def ask(self, connect: Callable[[float], Any], uri: str, host: str, timeout: float) -> str | None:
+        assert (uri, host) == ("/healthz", "localhost")
+        connection = connect(timeout)
+        trial = hasattr(connection, "_path")
+        unit = self._state()["units"].get(self.at.candidate_service if trial else self.at.service, {})
+        if unit.get("active") != "active" or (not trial and unit["listens"] != [connection.host, connection.port]):
+            return "GET /healthz failed: Connection refused"
+        works = unit["behaviour"] == "answers" or (trial and unit["behaviour"] == "answers on trial")
+        return None if works else f"GET /healthz answered 500: {unit['behaviour']}"
+
+    @property
+    def serves(self) -> str | None:
+        unit = self._state()["units"].get(self.at.service, {})
+        return unit.get("release") if unit.get("active") == "active" else None
+
+    @property
+    def environment(self) -> str:
+        return self._state()["units"][self.at.service]["environment"]
+
+    def files(self) -> dict[str, str]:
+        """Everything but the state of the service manager and the lock."""
+        return {
+            str(path): os.readlink(path) if path.is_symlink() else path.read_text(errors="replace")
+            for path in sorted(self.base.rglob("*"))
+            if path.is_symlink() or (path.is_file() and path.name != "state" and "run/lock" not in str(path))
+        }
+
+    # What a run of the module does
+
+    def wanted(self, name: str, **changes: Any) -> Wanted:
+        options: dict[str, Any] = {
+            "release": name,
+            "unit": UNIT.format(base=self.base),
+            "config": CONFIG,
+            "environment": {"SECRET": "s"},
+            "user": "shop",
+            "uid": os.geteuid(),
+            "gid": os.getegid(),
+            "start_timeout": 0,
+            "keep": 3,
+        }
+        return Wanted(**options | changes)
+
+    def archive(self, name: str, behaviour: str) -> Path:
+        folder = self.base / "archives" / name
+        folder.mkdir(exist_ok=True)
+        (folder / "behaviour").write_text(behaviour)
+        (folder / "requirements.txt").write_text("")
+        with tarfile.open(f"{folder}.tar", "w") as tar:
+            tar.add(folder / "behaviour", "behaviour")
+            tar.add(folder / "requirements.txt", "requirements.txt")
+        return Path(f"{folder}.tar")
+
+    def deploy(self, name: str, behaviour: str = "answers", **changes: Any) -> list[str]:
+        """As the module does; what it changed."""
+        deployment = Deployment(self.at, self.wanted(name, **changes), self.run)
+        with only_one(self.at.lock):
+            if not deployment.has_release():
+                deployment.unpack(self.archive(name, behaviour))
+            found = deployment.differences()
+            if found:
+                deployment.put_right()
+            if any(difference.activates for difference in found):
+                deployment.try_candidate()
+                deployment.switch()
+            elif found:
+                deployment.systemd.call("enable", self.at.service)
+            if found:
+                deployment.prune()
+        return [difference.what for difference in found]
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch) -> Host:
+    host = Host(tmp_path / "host")
+    monkeypatch.setattr(release, "ask", host.ask)
+    monkeypatch.setattr(release, "check_listener", lambda wanted, present: None)
+    return host
+
+
+class TestRelease:
+    def test_the_first_one(self, host) -> None:
+        changed = host.deploy("a")
+        assert host.serves == "a"
+        assert os.readlink(host.at.current) == "releases/a"
+        assert {"release", "service", "start at boot"} <= set(changed)
+        assert host.at.environment.stat().st_mode & 0o777 == 0o600
+        assert host.at.shared.stat().st_mode & 0o777 == 0o750
+        assert 'SECRET="s"' in host.environment
+
+    def test_once_is_enough(self, host) -> None:
+        host.deploy("a")
+        before = host.files()
+        host.calls.clear()
+        assert host.deploy("a") == []
+        assert host.files() == before
+        assert all(call[:2] == ["systemctl", "show"] or "show" in call for call in host.calls)
+
+    def test_the_next_one(self, host) -> None:
+        host.deploy("a")
+        assert host.deploy("b") == ["release"]
+        assert host.serves == "b"
+        assert ["systemctl", "restart", "shop.service"] in host.calls
+        assert ["systemctl", "stop", "shop.service"] not in host.calls
+
+    def test_and_back(self, host) -> None:
+        for name in "ab":
+            host.deploy(name)
+        host.archive = None
+        assert host.deploy("a") == ["release"]
+        assert host.serves == "a"
+
+    @pytest.mark.parametrize("behaviour", ["error", "does not start"])
+    def test_one_that_does_not_work_touches_nothing(self, host, behaviour) -> None:
+        host.deploy("a")
+        before, host.calls = host.files(), []
+        with pytest.raises(ReleaseError) as raised:
+            host.deploy("b", behaviour, environment={"NEW": "1"}, config=CONFIG + "workers = 3\n")
+        for part in ("release b of shop does not work", "release a keeps serving", "Traceback: the reason"):
+            assert part in str(raised.value)
+        after = {
+            name: text for name, text in host.files().items() if "/releases/b/" not in name and "archives" not in name
+        }
+        assert after == {name: text for name, text in before.items() if "archives" not in name}
+        assert host.serves == "a"
+        assert not any(word == "shop.service" for call in host.calls for word in call if "show" not in call)
+
+    def test_one_that_does_not_work_is_tried_again(self, host) -> None:
+        """It is on the host, and must not pass for the one that serves."""
+        host.deploy("a")
+        for _ in range(2):
+            with pytest.raises(ReleaseError, match="answered 500"):
+                host.deploy("b", "error")
+        (host.at.release("b") / "behaviour").write_text("answers")
+        assert host.deploy("b") == ["release"]
+        assert host.serves == "b"
+
+    def test_one_that_does_not_work_in_place_is_taken_back(self, host) -> None:
+        host.deploy("a", environment={"X": "old"})
+        before = host.files()
+        with pytest.raises(ReleaseError, match="answered on trial but not in place; release a was put back and serves"):
+            host.deploy("b", "answers on trial", environment={"X": "new"})
+        assert host.serves == "a"
+        assert 'X="old"' in host.environment
+        after = {
+            name: text for name, text in host.files().items() if "/releases/b/" not in name and "archives" not in name
+        }
+        assert after == {name: text for name, text in before.items() if "archives" not in name}
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("change", "what"),
+        [
+            ({"environment": {"SECRET": "t"}}, "etc/appserver/shop/environment"),
+            ({"config": CONFIG + "workers = 3\n"}, "etc/appserver/shop/gunicorn.conf.py"),
+            ({"unit": UNIT + "MemoryMax=1G\n"}, "etc/systemd/system/shop.service"),
+        ],
+    )
+    def test_a_change_is_tried_and_restarts(self, host, change, what) -> None:
+        host.deploy("a")
+        if "unit" in change:
+            change = {"unit": change["unit"].format(base=host.base)}
+        host.calls.clear()
+        assert host.deploy("a", **change) == [str(host.base / what)]
+        calls = [call[1:] for call in host.calls if call[1] in {"start", "restart"}]
+        assert calls == [["start", "shop-candidate.service"], ["restart", "shop.service"]]
+
+    def test_another_address_takes_a_stop(self, host) -> None:
+        """systemd would hand the old listening socket to a service that is merely restarted."""
+        host.deploy("a")
+        host.deploy("a", config='bind = ["127.0.0.2:8000"]\n')
+        assert host._state()["units"]["shop.service"]["listens"] == ["127.0.0.2", 8000]
+
+    def test_a_difference_never_shows_a_secret(self, host) -> None:
+        host.deploy("a", environment={"KEPT": "1", "CHANGED": "canary1", "GONE": 'canary2\n"x'})
+        wanted = host.wanted("a", environment={"KEPT": "1", "CHANGED": "canary3", "NEW": "canary4"})
+        (found,) = Deployment(host.at, wanted, host.run).differences()
+        assert found.before == "CHANGED (differs)\nGONE (differs)\nKEPT\n"
+        assert found.after == "CHANGED (differs)\nKEPT\nNEW (differs)\n"
+
+    @pytest.mark.parametrize(
+        ("spoil", "what"),
+        [
+            (lambda at: at.environment.chmod(0o644), "environment"),
+            (lambda at: at.shared.chmod(0o777), "shared"),
+            (lambda at: at.candidate_unit.write_text(""), "shop-candidate.service"),
+        ],
+    )
+    def test_what_needs_no_restart_gets_none(self, host, spoil, what) -> None:
+        host.deploy("a")
+        spoil(host.at)
+        host.calls.clear()
+        (changed,) = host.deploy("a")
+        assert changed.endswith(what)
+        assert not any(call[1] in {"start", "restart"} for call in host.calls)
+        assert host.deploy("a") == []
+
+    def test_a_stopped_service_is_started(self, host) -> None:
+        host.deploy("a")
+        host.run(["systemctl", "stop", "shop.service"])
+        assert host.deploy("a") == ["service"]
+        assert host.serves == "a"
+
+    def test_migration_runs_in_the_candidate_only(self, host) -> None:
+        deployment = Deployment(
+            host.at, host.wanted("a", migrate=["alembic", "-x", 'a "b" $c %d'], migrate_timeout=60), host.run
+        )
+        text = deployment.candidate_unit()
+        assert 'ExecStartPre=/usr/bin/env -- "alembic" "-x" "a \\"b\\" $$c %%d"\n' in text
+        assert "TimeoutStartSec=60\n" in text
+
+    def test_the_candidate_is_the_same_unit_with_its_own_files(self, host) -> None:
+        text = Deployment(host.at, host.wanted("a"), host.run).candidate_unit()
+        base = host.base
+        assert f"WorkingDirectory={base}/srv/www/shop/releases/a\n" in text
+        assert f"EnvironmentFile={base}/run/appserver/shop/environment\n" in text
+        assert f"ExecStart={base}/srv/www/shop/releases/a/.venv/bin/python3" in text
+        assert f"ReadWritePaths={base}/srv/www/shop/shared {base}/srv/www/shop/currently\n" in text
+        assert "ExecStartPre" not in text
+
+    def test_the_migrations_secrets_exist_on_trial_only(self, host) -> None:
+        seen = []
+        start = host._start
+
+        def spy(state, unit):
+            result = start(state, unit)
+            seen.append((unit, "ADMIN" in state["units"][unit]["environment"]))
+            return result
+
+        host._start = host._restart = spy
+        host.deploy("a", candidate_environment={"ADMIN": "x"})
+        assert seen == [("shop-candidate.service", True), ("shop.service", False)]
+        assert not host.at.candidate_etc.exists()
+
+
+class TestTidiness:
+    def test_keeps_the_releases_that_served_last(self, host) -> None:
+        for name in "abcde":
+            host.deploy(name)
+        assert {path.name for path in host.at.releases.iterdir()} == set("cde")
+        host.deploy("c")
+        host.deploy("f")
+        assert {path.name for path in host.at.releases.iterdir()} == set("cef")
+
+    def test_a_release_that_never_served_is_not_kept(self, host) -> None:
+        host.deploy("a")
+        with pytest.raises(ReleaseError):
+            host.deploy("b", "error")
+        assert host.deploy("a") == ["old releases"]
+        assert {path.name for path in host.at.releases.iterdir()} == {"a"}
+
+    def test_one_is_the_least(self, host) -> None:
+        for name in "ab":
+            host.deploy(name, keep=0)
+        assert {path.name for path in host.at.releases.iterdir()} == {"b"}
+
+    def test_two_runs_at_once_do_not_cross(self, host) -> None:
+        with only_one(host.at.lock), pytest.raises(ReleaseError, match="another run is deploying"):
+            host.deploy("a")
+
+
+class TestVirtualEnvironment:
+    def unpack(self, host: Host, **options: Any) -> None:
+        requirements = Requirements("requirements.txt", **options)
+        Deployment(host.at, host.wanted("a", requirements=requirements), host.run).unpack(host.archive("a", "answers"))
+
+    @pytest.fixture(autouse=True)
+    def as_root(self, monkeypatch) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(os, "chown", lambda *_arguments, **_options: None)
+
+    def fail(self, host: Host, word: str) -> None:
+        succeed = host.run
+        host.run = lambda arguments, **options: (
+            (1, "", "the reason") if word in arguments else succeed(arguments, **options)
+        )
+
+    def test_is_made_as_the_user_from_the_named_file(self, host) -> None:
+        self.unpack(host, pip_arguments=["--no-index", "--find-links", "vendor"], system_site_packages=True)
+        environment = str(host.at.release("a") / ".venv")
+        as_user, python = ["runuser", "-u", "shop", "--"], f"{environment}/bin/python3"
+        create, install, check = host.calls[:3]
+        assert create == [*as_user, "/usr/bin/python3", "-m", "venv", "--system-site-packages", environment]
+        assert install[:7] == [*as_user, python, "-m", "pip"]
+        assert install[-5:] == ["--no-index", "--find-links", "vendor", "--requirement", "requirements.txt"]
+        assert check == [*as_user, python, "-c", "import gunicorn"]
+
+    @pytest.mark.parametrize(
+        ("word", "problem"),
+        [("--requirement", "could not be made:\nthe reason"), ("import gunicorn", "does not bring gunicorn")],
+    )
+    def test_a_failure_leaves_no_release(self, host, word, problem) -> None:
+        self.fail(host, word)
+        with pytest.raises(ReleaseError, match=problem):
+            self.unpack(host)
+        assert not host.at.release("a").exists()
+
+    def test_a_missing_file_is_named(self, host) -> None:
+        wanted = host.wanted("a", requirements=Requirements("other.txt"))
+        with pytest.raises(ReleaseError, match=r"holds no other\.txt"):
+            Deployment(host.at, wanted, host.run).unpack(host.archive("a", "answers"))
+
+    def test_the_same_id_with_another_environment_is_refused(self, host) -> None:
+        self.unpack(host)
+        with pytest.raises(ReleaseError, match="another virtual environment"):
+            Deployment(host.at, host.wanted("a"), host.run).has_release()
+
+
+class TestInterruption:
+    """A run is killed before any one of its steps, with no chance to tidy up. Another one must finish its work."""
+
+    def killed_at(self, host: Host, step: int, deploy: Callable[[], Any]) -> bool:
+        """Deploy in a process that dies at the given step; whether it got that far."""
+        child = os.fork()
+        if not child:
+            left = step
+
+            def tick(*_arguments: Any) -> None:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    os._exit(9)
+
+            host.tick = tick
+            for owner, name in (
+                (release, "write"),
+                (release, "link"),
+                (os, "replace"),
+                (os, "chmod"),
+                (Path, "unlink"),
+            ):
+                self.wrap(owner, name, tick)
+            for owner, name in ((shutil, "rmtree"), (tarfile.TarFile, "extractall"), (tarfile.TarFile, "makefile")):
+                self.wrap(owner, name, tick)
+            deploy()
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+    @staticmethod
+    def wrap(owner: Any, name: str, before: Callable[..., None]) -> None:
+        original = getattr(owner, name)
+
+        def replacement(*arguments: Any, **options: Any) -> Any:
+            before()
+            return original(*arguments, **options)
+
+        setattr(owner, name, replacement)
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_the_next_run_finishes(self, tmp_path, monkeypatch, first) -> None:
+        monkeypatch.setattr(os, "fsync", lambda _file: None)
+        steps = 0
+        while True:
+            host = Host(tmp_path / f"host{steps}")
+            monkeypatch.setattr(release, "ask", host.ask)
+            monkeypatch.setattr(release, "check_listener", lambda wanted, present: None)
+            if not first:
+                for name in "yz":
+                    host.deploy(name, keep=2)
+            new = {"keep": 2, "environment": {"SECRET": "new"}, "config": CONFIG + "workers = 3\n"}
+            killed = self.killed_at(host, steps, lambda host=host, new=new: host.deploy("a", **new))
+            assert first or host.serves in {"z", "a"}
+            host.deploy("a", **new)
+            assert host.serves == "a"
+            assert 'SECRET="new"' in host.environment
+            assert not host.at.pending.exists()
+            assert not host.at.candidate_unit.exists()
+            assert host.deploy("a", **new) == []
+            left = {path.name for path in host.at.releases.iterdir()}
+            assert left == ({"a"} if first else {"a", "z"})
+            assert {path.name for path in host.at.etc.iterdir()} >= {"environment", "gunicorn.conf.py"}
+            if not killed:
+                break
+            steps += 1
+        assert steps > 25
+
+
+class TestAsking:
+    @pytest.fixture
+    def server(self) -> Iterator[Callable[..., int]]:
+        servers = []
+
+        def serve(status: int, body: bytes = b"", delay: float = 0) -> int:
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    time.sleep(delay)
+                    self.send_response(status)
+                    self.end_headers()
+                    self.wfile.write(body)
+
+                def log_message(self, *_arguments: Any) -> None:
+                    pass
+
+            server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+            servers.append(server)
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            return server.server_address[1]
+
+        yield serve
+        for server in servers:
+            server.shutdown()
+            server.server_close()
+
+    @staticmethod
+    def ask(port: int, timeout: float = 5) -> str | None:
+        return ask(lambda timeout: http.client.HTTPConnection("127.0.0.1", port, timeout=timeout), "/x", "h", timeout)
+
+    @pytest.mark.parametrize("status", [200, 204])
+    def test_any_2xx_is_an_answer(self, server, status) -> None:
+        assert self.ask(server(status)) is None
+
+    def test_anything_else_is_told(self, server) -> None:
+        assert self.ask(server(500, b"no database")) == "GET /x answered 500 Internal Server Error: no database"
+        assert self.ask(server(302)) == "GET /x answered 302 Found"
+
+    def test_silence_and_refusal_are_told(self, server) -> None:
+        assert self.ask(server(200, delay=1), timeout=0.2) == "GET /x got no answer within 0 s"
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            assert "Connection refused" in self.ask(unused.getsockname()[1])
+
+
+class TestListening:
+    @pytest.mark.parametrize(
+        ("config", "found"),
+        [
+            ('bind = ["127.0.0.1:8000"]', ("127.0.0.1", 8000)),
+            ('x = 1\nbind = "[2001:db8::1]:80"\ny = f()', ("2001:db8::1", 80)),
+            ('bind = ["0.0.0.0:8000"]', ("0.0.0.0", 8000)),  # noqa: S104
+        ],
+    )
+    def test_is_read_from_the_configuration(self, config, found) -> None:
+        assert listener(config) == found
+
+    def test_must_be_there(self) -> None:
+        with pytest.raises(ReleaseError, match="does not say bind"):
+            listener("workers = 1")
+
+    def test_a_foreign_address_is_refused(self) -> None:
+        with pytest.raises(ReleaseError, match=r"nobody can listen at 192\.0\.2\.1, port 8000"):
+            check_listener(("192.0.2.1", 8000), None)
+
+    def test_a_port_of_somebody_else_is_refused_and_its_own_is_not(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = taken.getsockname()
+            with pytest.raises(ReleaseError, match="Address already in use"):
+                check_listener(address, None)
+            check_listener(address, address)
+            check_listener(("0.0.0.0", address[1]), address)  # noqa: S104
+
+
+def read_environment_file(text: str) -> dict[str, str]:
+    """How systemd reads an EnvironmentFile, written from its manual: quotes, escapes, comments, continued lines."""
+    found: dict[str, str] = {}
+    position = 0
+
+    def line_end() -> int:
+        return text.find("\n", position) if "\n" in text[position:] else len(text)
+
+    while position < len(text):
+        if text[position] in "\n \t\r":
+            position += 1
+            continue
+        if text[position] in "#;":
+            position = line_end()
+            continue
+        equals = text.index("=", position)
+        name, value, position = text[position:equals], "", equals + 1
+        quote = ""
+        while position < len(text) and (quote or text[position] != "\n"):
+            letter = text[position]
+            position += 1
+            if quote == '"' and letter == "\\":
+                following = text[position]
+                position += 1
+                value += following if following in '"\\`$' else "" if following == "\n" else "\\" + following
+            elif quote and letter == quote:
+                quote = ""
+            elif not quote and letter in "'\"":
+                quote = letter
+            elif not quote and letter == "\\":
+                value += text[position]
+                position += 1
+            else:
+                value += letter
+        found[name.strip()] = value
+    return found
+
+
+# What systemd passes on: no control characters but tab and line break.
+VALUES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\t\n"))
+AWKWARD = st.text("\"'\\`$%#;= \t\nn${}()")
+
+
+class TestEnvironmentFile:
+    @given(st.dictionaries(st.from_regex(release.VARIABLE, fullmatch=True), VALUES | AWKWARD, max_size=5))
+    @example({"A": 'x"\nB="injected'})
+    @example({"A": "\\", "B": "\\\n"})
+    def test_every_value_arrives_as_it_is(self, values) -> None:
+        """The molecule scenario asks a real systemd for a choice of such values."""
+        assert read_environment_file(environment_text(values)) == values
+
+    @pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (5, "5"), (1.5, "1.5"), ("", "")])
+    def test_numbers_and_booleans_become_text(self, value, text) -> None:
+        assert read_environment_file(environment_text({"X": value})) == {"X": text}
+
+    def test_no_value_is_refused(self) -> None:
+        with pytest.raises(ReleaseError, match='X has no value; write ""'):
+            environment_text({"X": None})
+
+    @pytest.mark.parametrize("name", ["", "1X", "A-B", "A B", "A=B", "A\n", "Ä"])
+    def test_a_name_must_be_one(self, name) -> None:
+        with pytest.raises(ReleaseError, match="letters, digits and _"):
+            environment_text({name: ""})
+
+    @pytest.mark.parametrize("value", ["a\0b", "a\rb", "\x1b[1m", ["x"], {"a": 1}])
+    def test_what_cannot_be_passed_is_refused_without_repeating_it(self, value) -> None:
+        with pytest.raises(ReleaseError) as raised:
+            environment_text({"SECRET": value})
+        assert "SECRET" in str(raised.value)
+        assert repr(value) not in str(raised.value)
+
+
+@given(VALUES | AWKWARD)
+def test_command_arguments_are_one_word_without_expansions(argument) -> None:
+    """Inside its quotes nothing is left that systemd would split at, expand, or end the line with."""
+    quoted = command_argument(argument)
+    inner = quoted[1:-1]
+    assert quoted[0] == quoted[-1] == '"'
+    assert "\n" not in quoted
+    assert re.fullmatch(r"""(?:[^"\\$%]|\\["\\nt]|\$\$|%%)*""", inner)
+    plain = inner.replace("$$", "$").replace("%%", "%")
+    assert re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), plain) == argument
