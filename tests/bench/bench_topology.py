@@ -63,7 +63,7 @@ def replication(hosts: Inventory) -> object:
 def milliseconds(function: Callable[[Inventory], object], hosts: Inventory) -> float:
     """The best of RUNS runs: the least disturbed by whatever else the machine does."""
     taken = []
-    for _ in range(RUNS):
+    for _run in range(RUNS):
         start = perf_counter()
         function(hosts)
         taken.append(perf_counter() - start)

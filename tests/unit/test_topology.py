@@ -193,7 +193,7 @@ def test_backend_keeps_the_order_of_the_hosts() -> None:
 def test_backend_reads_what_an_ini_inventory_holds(true: Any, false: Any) -> None:
     """Catches `bool("no")`, which is true, and numbers that stay strings."""
     hostvars = webservers(web2={"haproxy_weight": "256", "haproxy_backup": true, "haproxy_maintenance": false})
-    _, server = backend(hostvars, port="8080", check=false)
+    server = backend(hostvars, port="8080", check=false)[1]
     assert server == {
         "name": "web2",
         "address": "198.18.0.2",

@@ -169,7 +169,7 @@ def test_same_input_same_output_and_the_input_is_left_alone(hostvars: Inventory)
     before = copy.deepcopy(hostvars)
     names = list(hostvars)
     first, second = (
-        (backend(names, hostvars), upstream(names, hostvars, names[-1]), replication(names, hostvars)) for _ in "12"
+        (backend(names, hostvars), upstream(names, hostvars, names[-1]), replication(names, hostvars)) for again in "12"
     )
     assert first == second
     assert hostvars == before
