@@ -1,4 +1,4 @@
-"""Fixtures of every test that looks at real hosts: what the inventory says, and the site's front door."""
+"""What every test may need: the collection found by its name, what an inventory says, and the site's front door."""
 
 import http.client
 import json
@@ -7,9 +7,17 @@ import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.plugins.loader import init_plugin_loader
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+
+# Before a test module is imported: without Ansible's finder, Python imports `ansible_collections.foobar.webstack` as
+# plain folders, and Ansible then finds no plugin of the collection by its name in the same process.
+if AnsibleCollectionConfig.collection_finder is None:
+    init_plugin_loader([str(Path(__file__).parent / ".collections")])
 
 DOMAIN = "www.foobar.com"
 

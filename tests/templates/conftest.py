@@ -11,7 +11,6 @@ from typing import Any
 import docker
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,13 +24,8 @@ FACTS = {
 }
 
 
-@pytest.fixture(scope="session")
-def collection_loader() -> None:
-    init_plugin_loader([str(ROOT / ".collections")])
-
-
 @pytest.fixture
-def render_template(collection_loader: None) -> Callable[[str, str, Mapping[str, Any]], str]:
+def render_template() -> Callable[[str, str, Mapping[str, Any]], str]:
     """Render a template of a role as the template module does: role defaults, Debian's, then ``variables``."""
 
     def render(role: str, name: str, variables: Mapping[str, Any]) -> str:
