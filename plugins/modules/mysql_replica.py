@@ -384,41 +384,45 @@ class Convergence:
 
     def clone(self, step: Step) -> None:
         """Copy the data, and wait for the server to come back with it."""
-        deadline = time.monotonic() + self.module.params["clone_timeout"]
-        unsupervised = False
         try:
             self.server.patient(self.module.params["clone_timeout"]).rows(step.statement, step.values)
         except ServerError as error:
-            unsupervised = error.number == NOT_SUPERVISED
+            if error.number == NOT_SUPERVISED:
+                self.service("restart")
             # The connection may break before the answer comes: the server shuts down to start with the new data.
-            if not unsupervised and error.number not in CONNECTION_LOST:
+            elif error.number not in CONNECTION_LOST:
                 self.server.rows(READ_ONLY.statement)
                 self.fail(f"the data could not be cloned from {self.endpoint()}: {explain(error.number, str(error))}")
         self.server.close()
-        if unsupervised:
-            self.start_service()
-        reason = "the server does not answer"
-        while time.monotonic() < deadline:
+        reason = self.clone_is_missing(self.timeout)
+        if reason:
+            # Nothing has started the server again; or something is at it still, and then this waits for that.
+            self.service("start")
+            reason = self.clone_is_missing(self.timeout)
+        if reason:
+            self.fail(f"the data was not cloned from {self.endpoint()}: {reason}. Run again to start anew")
+
+    def clone_is_missing(self, seconds: float) -> str:
+        """Why the server does not run with the cloned data within this time, empty when it does."""
+        deadline = time.monotonic() + seconds
+        while True:
             try:
-                rows = self.server.rows("SELECT STATE, ERROR_NO, ERROR_MESSAGE FROM performance_schema.clone_status")
+                (status,) = self.server.rows("SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status")
+                if status["STATE"] == "Completed":
+                    return ""
+                reason = f"CLONE is in the state {status['STATE']}: {status['ERROR_MESSAGE'] or 'no error was given'}"
             except ServerError as error:
                 reason = str(error)
-            else:
-                state = rows[0]["STATE"] if rows else "unknown"
-                if state == "Completed":
-                    return
-                if state == "Failed":
-                    self.fail(f"CLONE failed: {rows[0]['ERROR_MESSAGE']} (MySQL error {rows[0]['ERROR_NO']})")
-                reason = f"CLONE is in state {state}"
+            if time.monotonic() > deadline:
+                return reason
             time.sleep(POLL_SECONDS)
-        self.fail(f"the data was not there within {self.module.params['clone_timeout']} s (clone_timeout): {reason}")
 
-    def start_service(self) -> None:
-        """Start the server where it has no supervisor that does."""
+    def service(self, verb: str) -> None:
+        """Start the server where nothing else does."""
         service = self.module.params["service"]
-        status, _output, error = self.module.run_command(["systemctl", "restart", service])
+        status, _output, error = self.module.run_command(["systemctl", verb, service])
         if status != 0:
-            self.fail(f"the data is cloned, but the service {service} does not start: {error.strip()}")
+            self.fail(f"the service {service} does not {verb} after CLONE: {error.strip()}")
 
     def wait_until_running(self) -> None:
         """Return as soon as receiver and applier run; fail as soon as it is clear that they will not.

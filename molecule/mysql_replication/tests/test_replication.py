@@ -1,5 +1,7 @@
 """A source and its replica under what happens to them: writes, restarts, mistakes in variables, divergence, loss."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 INSERT = "INSERT INTO guestbook.entries (entry) VALUES ('{}')"
@@ -235,6 +237,24 @@ def test_a_replica_that_diverged_is_explained_kept_and_on_demand_replaced(db1, d
     assert db2.sql("SELECT entry FROM guestbook.entries WHERE id = 1000000") == [["theirs"]]
     in_sync()
     assert db2.module("mysql_replica", reprovision=True, **channel)["changed"] is False
+
+
+def test_an_interrupted_clone_is_made_good_by_the_next_run(db2, channel, in_sync, wait):
+    """The server dies half-way, when its old data is gone and the new data is not there."""
+    db2.sql(
+        "STOP REPLICA; RESET REPLICA ALL; SET GLOBAL super_read_only = OFF; SET GLOBAL clone_max_data_bandwidth = 1"
+    )
+    db2.sql("DROP DATABASE guestbook; RESET BINARY LOGS AND GTIDS; SET GLOBAL super_read_only = ON")
+    with ThreadPoolExecutor() as background:
+        first = background.submit(db2.module, "mysql_replica", **channel | {"timeout": 5})
+        stage = "SELECT STATE FROM performance_schema.clone_progress WHERE STAGE = 'FILE COPY'"
+        wait(lambda: db2.sql(stage) == [["In Progress"]], "CLONE to copy files")
+        assert db2.host.run("systemctl kill --signal=SIGKILL mysql").rc == 0
+    assert first.result()["failed"] is True
+    assert "Run again to start anew" in first.result()["msg"]
+    result = db2.module("mysql_replica", **channel)
+    assert any("CLONE INSTANCE" in statement for statement in result["statements"])
+    in_sync()
 
 
 def test_a_wiped_replica_gets_the_data_of_a_source_whose_logs_are_gone(db1, db2, play, in_sync):
