@@ -87,18 +87,16 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         options = arguments.pop("source", None)
         try:
-            workshop = Workshop(Source(self._found(options), download)) if options else None
             if not arguments.get("release"):
-                if workshop is None:
+                if not options:
                     raise SourceError("neither a source nor the id of a release that is on the host is given")
-                arguments["release"] = workshop.identity() + self._environment_suffix(arguments)
+                arguments["release"] = self._workshop(options).identity() + self._environment_suffix(arguments)
             result.update(self._module(arguments, task_vars))
             if result.pop("missing", False):
-                if workshop is None:
-                    raise SourceError(
-                        f"release {arguments['release']} is not on the host, and there is no source to make it from"
-                    )
-                result.update(self._module({**arguments, "archive": self._sent(workshop.tarball())}, task_vars))
+                if not options:
+                    raise SourceError(f"release {arguments['release']} is not on the host, and no source is given")
+                sent = self._sent(self._workshop(options).tarball())
+                result.update(self._module({**arguments, "archive": sent}, task_vars))
         except SourceError as error:
             raise AnsibleActionFail(f"The source of {arguments.get('name')}: {error}.") from error
         return result
@@ -108,11 +106,12 @@ class ActionModule(ActionBase):
             module_name="foobar.webstack.app_release", module_args=arguments, task_vars=task_vars
         )
 
-    def _found(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _workshop(self, options: Any) -> Workshop:
         if not isinstance(options, dict) or "type" not in options:
             raise SourceError("source must be a dictionary with a type: directory, archive or git")
-        path = options.get("path")
-        return {**options, "path": self._find_needle("files", path)} if path else options
+        if options.get("path"):
+            options = {**options, "path": self._find_needle("files", options["path"])}
+        return Workshop(Source(options, download))
 
     @staticmethod
     def _environment_suffix(arguments: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Callable[..., SimpleNamespace]]:
-    """An application over SQLite files. The folder of a name in ``missing`` is absent: that database does not answer."""
+    """An application over SQLite files. The folder of a ``missing`` one is absent: it does not answer."""
 
     made = []
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Ask an address at a steady rate, until a file appears; then print how each request ended.
 
-Usage: load ADDRESS PORT FILE. Every request has a connection of its own, as after a reload of a proxy: none may be refused or broken.
+Usage: load ADDRESS PORT FILE. Every request has a connection of its own: none may be refused or broken.
 """
 
 import http.client
