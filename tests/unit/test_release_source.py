@@ -141,6 +141,10 @@ class TestIdentity:
             assert identify(merged) != identify(entries)
         assert identify(entries) == identify([entry(item.path, item.read(), modified=9) for item in entries])
 
+    def test_a_file_cannot_pass_for_two(self) -> None:
+        """Red when the parts are hashed without their lengths."""
+        assert identify([entry("a", b"bfile 0c")]) != identify([entry("a"), entry("b", b"c")])
+
     def test_the_same_tree_gives_the_same_bytes(self, tmp_path) -> None:
         folder = make(tmp_path / "x")
         for number in "12":
