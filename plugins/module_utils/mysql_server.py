@@ -60,7 +60,7 @@ class Server:
 
     def patient(self, timeout: float) -> Server:
         """The same server for a statement that takes long."""
-        return Server(**(self._arguments | {"read_timeout": timeout}))
+        return Server(**{**self._arguments, "read_timeout": timeout})
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Execute one statement and return its rows, if it has any."""

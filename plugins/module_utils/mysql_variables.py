@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-Value = bool | int | float | str
-
 STARTUP_ONLY = frozenset(
     {
         # SET GLOBAL refuses them.
@@ -45,7 +43,7 @@ class Difference:
         return self.running is None or self.name in STARTUP_ONLY
 
 
-def differences(wanted: Mapping[str, Value], running: Mapping[str, str]) -> list[Difference]:
+def differences(wanted: Mapping[str, bool | int | float | str], running: Mapping[str, str]) -> list[Difference]:
     """What is to change, in the order of `wanted`."""
     found = []
     for key, value in wanted.items():
@@ -57,7 +55,7 @@ def differences(wanted: Mapping[str, Value], running: Mapping[str, str]) -> list
     return found
 
 
-def literal(value: Value) -> str:
+def literal(value: bool | int | float | str) -> str:
     """The value as the server itself writes it: ON and OFF, sizes in bytes."""
     if isinstance(value, bool):
         return "ON" if value else "OFF"

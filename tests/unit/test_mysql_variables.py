@@ -4,7 +4,6 @@ import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import series, unsupported
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_variables import (
     Difference,
-    Value,
     assignment,
     differences,
     literal,
@@ -12,6 +11,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_variables im
 from hypothesis import given
 from hypothesis import strategies as st
 
+Value = bool | int | float | str
 CHUNKS = {"innodb_buffer_pool_chunk_size": "134217728", "innodb_buffer_pool_instances": "3"}
 
 
