@@ -178,3 +178,19 @@ def test_interrupted_run_is_made_good(host: Host, admin: Admin, edit: Edit, conv
     assert result.returncode == 0, result.stdout
     assert worker(admin) != before
     assert host.run("/usr/local/sbin/haproxy-handover current").rc == 0
+
+
+def test_run_starts_what_could_not_start(
+    host: Host, edit: Edit, converge: Converge, load: Load, wait_for: Wait
+) -> None:
+    """HAProxy keeps failing, ever more slowly, until the run brings a configuration that works. Red if systemd's waiting
+    is taken for running."""
+    edit("s/bind 127.0.0.1:8404/bind 192.0.2.1:8404/")
+    assert host.run("systemctl restart haproxy").rc != 0
+    wait_for(
+        lambda: int(host.check_output("systemctl show --property=NRestarts --value haproxy")) > 2,
+        "systemd to try again",
+    )
+    result = converge()
+    assert result.returncode == 0, result.stdout
+    assert load(100, "true")["failures"] == []

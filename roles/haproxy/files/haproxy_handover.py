@@ -225,7 +225,8 @@ def current() -> None:
 
 
 def reload() -> None:
-    status = run("systemctl", "reload", "haproxy").returncode
+    # One that systemd is just trying to start is started, not reloaded.
+    status = run("systemctl", "reload-or-restart", "haproxy").returncode
     reason = journal()
     try:
         current()
