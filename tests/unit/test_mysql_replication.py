@@ -4,6 +4,7 @@ The properties matter most: whatever is observed, data that is not the source's 
 that runs as wanted is left alone, and no password is shown.
 """
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -48,7 +49,7 @@ OVER_DATA = [RECIPE[0], "SET GLOBAL super_read_only", *RECIPE[1:]]
 
 def shortened(done: Plan) -> list[str]:
     """The statements without their values."""
-    return [str(step).split(" = ")[0].split(" FROM ")[0].split(" TO ")[0] for step in done.steps]
+    return [re.split(" = | FROM | TO ", str(step), maxsplit=1)[0] for step in done.steps]
 
 
 def standing(receiver: str = "Yes", applier: str = "Yes", **errors: tuple[int, str]) -> Local:
