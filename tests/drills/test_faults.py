@@ -38,7 +38,7 @@ def test_gunicorn_killed(on, stream, wait_until):
 
 
 def test_replica_stopped(on, stream, wait_until):
-    """The replica stopped: reads fall back to the primary, and no request fails; when it is back, reads return to it."""
+    """The replica stopped: reads fall back to the primary, no request fails; when it is back, reads return to it."""
     with stream() as requests:
         on("db2").check_output("systemctl stop mysql")
         during = requests.more()
