@@ -226,8 +226,8 @@ def _attach(wanted: Endpoint, local: Local, source: Source | Unreachable, intent
     if isinstance(source, Unreachable):
         if not intent.rehearsal:
             raise RefusalError(_unreachable(wanted, source))
-        after = {"replication": settings, "data": "not known, the source does not answer"}
-        return _plan(local, follow, before, after, (f"not checked against the source: {_unreachable(wanted, source)}",))
+        after = {"replication": settings, "data": f"not known yet: {_unreachable(wanted, source)}"}
+        return _plan(local, follow, before, after)
     if source.read_only and not local.read_only and local.schemas:
         raise RefusalError(
             f"this server takes writes and {_holds(local)}, but is to become a replica of {wanted}, which takes none."

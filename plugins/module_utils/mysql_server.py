@@ -18,12 +18,19 @@ MINIMUM = (8, 4)
 """The first series whose statements and tables all have the names used here."""
 
 
+NOBODY_ANSWERS = frozenset({2002, 2003})
+
+
 class ServerError(Exception):
     """What the server, or the way to it, refused; `number` is MySQL's, or 0."""
 
     def __init__(self, number: int, message: str) -> None:
         super().__init__(f"{message} (MySQL error {number})" if number else message)
         self.number = number
+
+
+class NoServerError(ServerError):
+    """Nobody answers, or there is nothing to ask with."""
 
 
 class Server:
@@ -65,7 +72,7 @@ class Server:
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Execute one statement and return its rows, if it has any."""
         if pymysql is None:
-            raise ServerError(0, "PyMySQL is missing on this host: install python3-pymysql")
+            raise NoServerError(0, "PyMySQL is missing on this host: install python3-pymysql")
         try:
             if self._connection is None:
                 self._connection = pymysql.connect(charset="utf8mb4", autocommit=True, **self._arguments)
@@ -77,7 +84,7 @@ class Server:
             if not number or isinstance(error, (OSError, pymysql.OperationalError, pymysql.InterfaceError)):
                 self.close()
             message = str(error.args[1]) if number and len(error.args) > 1 else str(error)
-            raise ServerError(number, message) from error
+            raise (NoServerError if number in NOBODY_ANSWERS else ServerError)(number, message) from error
 
     def value(self, expression: str, values: Sequence[Any] = ()) -> Any:
         """The value of an expression such as @@GLOBAL.server_id."""

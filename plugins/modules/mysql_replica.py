@@ -26,7 +26,10 @@ description:
   - Returns when receiver and applier run. If they do not, the error says what MySQL's error means and what to do.
 attributes:
   check_mode:
-    description: Asks both servers, and reports what it would execute. Nothing is changed.
+    description:
+      - Asks both servers, and reports what it would execute. Nothing is changed.
+      - What an earlier task would have put right, such as a server that is not installed yet or an account that the
+        source does not know yet, is no error in check mode.
     support: full
   diff_mode:
     description: Shows the settings that change, and what happens to the data. Passwords are hidden.
@@ -154,6 +157,10 @@ statements:
   type: list
   elements: str
   sample: [START REPLICA]
+reachable:
+  description: Whether the server answered. One that does not is an error, except in check mode.
+  returned: success
+  type: bool
 replica:
   description: How the server replicates now. Empty for a server that does not.
   returned: success
@@ -191,7 +198,12 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication 
     plan_absent,
     waiting_is_over,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError, unsupported
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+    NoServerError,
+    Server,
+    ServerError,
+    unsupported,
+)
 
 NOT_SUPERVISED = 3707
 """CLONE has copied the data, but nothing starts the server again."""
@@ -455,6 +467,7 @@ class Convergence:
         channel = observe_channel(self.server, "")
         self.module.exit_json(
             changed=bool(statements),
+            reachable=True,
             statements=statements,
             replica={
                 "source": str(channel.endpoint),
@@ -509,6 +522,8 @@ def main() -> None:
     try:
         convergence.run()
     except ServerError as error:
+        if module.check_mode and isinstance(error, NoServerError):
+            module.exit_json(changed=False, reachable=False, statements=[], replica={}, msg=str(error))
         convergence.fail(f"the MySQL server at {module.params['login_unix_socket']}: {error}")
 
 
