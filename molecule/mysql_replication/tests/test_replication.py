@@ -38,6 +38,16 @@ def test_a_restarted_replica_is_read_only_and_goes_on(db1, db2, in_sync, wait):
     in_sync()
 
 
+def test_a_restarted_source_takes_writes_and_waits_for_the_replica_again(db1, db2, in_sync, wait):
+    """The replica comes back by itself, within seconds: MySQL's own default is to try once a minute."""
+    assert db1.host.run("systemctl restart mysql").rc == 0
+    clients = "SHOW STATUS LIKE 'Rpl_semi_sync_source_clients'"
+    wait(lambda: db1.sql(clients)[0][1] == "1", "the replica to connect again")
+    db1.sql(INSERT.format("after the restart of the source"))
+    assert db1.sql("SHOW STATUS LIKE 'Rpl_semi_sync_source_yes_tx'")[0][1] == "1"
+    in_sync()
+
+
 def test_accounts_can_do_what_they_are_for_and_no_more(db1, db2):
     def guestbook(statement, **options):
         return db2.as_user(statement, user="guestbook", password="first", server="198.18.11.11", **options)
@@ -195,6 +205,17 @@ def test_only_what_differs_is_changed(db2, channel):
             "START REPLICA IO_THREAD",
         ]
     assert db2.sql("SELECT THREAD_ID FROM performance_schema.replication_applier_status_by_coordinator") == since
+
+
+def test_a_replica_that_does_not_acknowledge_is_made_to(db2, channel):
+    """MySQL heeds rpl_semi_sync_replica_enabled only when the replica connects."""
+    status = "SHOW STATUS LIKE 'Rpl_semi_sync_replica_status'"
+    db2.sql("SET GLOBAL rpl_semi_sync_replica_enabled = OFF; STOP REPLICA IO_THREAD; START REPLICA IO_THREAD")
+    db2.sql("SET GLOBAL rpl_semi_sync_replica_enabled = ON")
+    assert db2.sql(status)[0][1] == "OFF"
+    result = db2.module("mysql_replica", **channel)
+    assert result["statements"] == ["STOP REPLICA IO_THREAD", "START REPLICA IO_THREAD"]
+    assert db2.sql(status)[0][1] == "ON"
 
 
 def test_a_source_is_no_replica(db1, db2):
