@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: app_release
 version_added: 1.0.0
 short_description: Makes a release of an application serve, once it has answered
-author: The foobar.webstack maintainers
+author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Brings an application's files to the host as a release of its own, starts it beside what serves, with the unit,
     the configuration and the environment that it is to have, and asks it. Only when it answers does all of that take

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: mysql_settings
 version_added: 1.0.0
 short_description: Brings a running MySQL server in step with its configuration
-author: The foobar.webstack maintainers (@foobar)
+author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Compares the variables of a running server with what its configuration says, and changes at runtime those that
     differ, so that a server need not be restarted for them. Nothing is persisted in the data directory - the

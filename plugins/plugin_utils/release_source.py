@@ -20,7 +20,7 @@ import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -308,11 +308,12 @@ class Source:
 
     @contextmanager
     def entries(self, folder: Path) -> Iterator[list[Entry]]:
-        if self.kind == "directory":
-            yield select(from_directory(Path(self.path)), self.subdirectory, self.exclude)
-            return
-        with from_archive(self._archive(folder)) as entries:
-            yield select(entries, self.subdirectory, self.exclude)
+        with ExitStack() as opened:
+            if self.kind == "directory":
+                found = from_directory(Path(self.path))
+            else:
+                found = opened.enter_context(from_archive(self._archive(folder)))
+            yield select(found, self.subdirectory, self.exclude)
 
     def _archive(self, folder: Path) -> Path:
         if self.kind == "git":

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Hands the servers' runtime state from one HAProxy process to the next, and tells whether the next one came up.
 
 haproxy-handover save      before a reload: writes the state of the servers for the new process to read
@@ -112,7 +111,7 @@ def configured_servers(configuration: str) -> dict[tuple[str, str], Server]:
         elif words[:1] == ["default-server"]:
             default[kind] = is_checked(words[1:], default.get(kind, False))
         elif words[:1] == ["server"] and len(words) > 2 and kind in ("backend", "listen"):
-            host, _, port = words[2].rpartition(":")
+            host, dummy, port = words[2].rpartition(":")
             if words[2].startswith(("/", "unix@", "abns@", "fd@")):
                 host, port = words[2], ""
             host = re.sub(r"^(\w+@)+", "", host).strip("[]")

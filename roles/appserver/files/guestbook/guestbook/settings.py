@@ -40,7 +40,9 @@ class Settings:
     retry_after: float = 2.0
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """What ``environment``, by default the process's own, says. Raises SettingsError."""
+        environment = os.environ if environment is None else environment
         if not environment.get("DATABASE_WRITE_URL"):
             raise SettingsError("DATABASE_WRITE_URL is not set; it is the SQLAlchemy URL of the primary")
         write = _url("DATABASE_WRITE_URL", environment["DATABASE_WRITE_URL"])
