@@ -111,7 +111,7 @@ def configured_servers(configuration: str) -> dict[tuple[str, str], Server]:
         elif words[:1] == ["default-server"]:
             default[kind] = is_checked(words[1:], default.get(kind, False))
         elif words[:1] == ["server"] and len(words) > 2 and kind in ("backend", "listen"):
-            host, dummy, port = words[2].rpartition(":")
+            host, port = words[2].rpartition(":")[::2]
             if words[2].startswith(("/", "unix@", "abns@", "fd@")):
                 host, port = words[2], ""
             host = re.sub(r"^(\w+@)+", "", host).strip("[]")
