@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: mysql_replica
 version_added: 1.0.0
 short_description: Makes a MySQL server a running replica, or sees that it is none
-author: The foobar.webstack maintainers (@foobar)
+author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Compares how the server replicates with how it is to replicate, and executes what makes up the difference and
     nothing else. A replica that runs as wanted is not touched, one that stands still is started, one whose source,
