@@ -106,7 +106,7 @@ def test_a_virtual_environment_is_the_releases_own(unit) -> None:
 def test_further_directives_come_last(unit) -> None:
     """systemd takes the last word."""
     text = lines(unit(**VARIANTS["further directives"]))
-    assert text[-7:-2] == [
+    assert text[-9:-4] == [
         "MemoryDenyWriteExecute=false",
         "MemoryMax=512M",
         "ReadWritePaths=/var/lib/a",

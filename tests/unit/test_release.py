@@ -250,7 +250,7 @@ class TestRelease:
     def test_one_that_does_not_work_is_tried_again(self, host) -> None:
         """It is on the host, and must not pass for the one that serves."""
         host.deploy("a")
-        for _ in range(2):
+        for _twice in range(2):
             with pytest.raises(ReleaseError, match="answered 500"):
                 host.deploy("b", "error")
         (host.at.release("b") / "behaviour").write_text("answers")

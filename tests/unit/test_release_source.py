@@ -6,10 +6,12 @@ import io
 import os
 import subprocess
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.action import app_release
 from ansible_collections.foobar.webstack.plugins.plugin_utils.release_source import (
     Entry,
     Source,
@@ -255,6 +257,44 @@ class TestGit:
             source(type="git", repo="x", version="--upload-pack=touch /tmp/x")
         with pytest.raises(SourceError, match="git ls-remote failed"):
             find_commit("--upload-pack=touch /tmp/x", "main")
+
+
+class TestWorkshop:
+    def test_hosts_share_what_one_run_packs(self, tmp_path, monkeypatch) -> None:
+        """Each host has a process of its own; red without the lock, or without remembering."""
+        monkeypatch.setattr(app_release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
+        folder = make(tmp_path / "x")
+        packings = tmp_path / "packings"
+
+        def packing(entries, target) -> None:
+            with packings.open("a") as file:
+                file.write("packed\n")
+            time.sleep(0.2)
+            write_tarball(entries, target)
+
+        monkeypatch.setattr(app_release, "write_tarball", packing)
+        children = []
+        for _host in range(4):
+            child = os.fork()
+            if not child:
+                workshop = app_release.Workshop(source(type="directory", path=str(folder)))
+                os._exit(0 if workshop.tarball().exists() else 1)
+            children.append(child)
+        assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+        assert packings.read_text() == "packed\n"
+
+    def test_a_source_that_changes_within_a_run_is_packed_anew(self, tmp_path, monkeypatch) -> None:
+        monkeypatch.setattr(app_release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
+        folder = make(tmp_path / "x")
+        before = app_release.Workshop(source(type="directory", path=str(folder))).identity()
+        (folder / "app.py").write_text("changed = True\n")
+        assert app_release.Workshop(source(type="directory", path=str(folder))).identity() != before
+
+    def test_all_hosts_of_a_run_get_the_same_commit(self, tmp_path, git, monkeypatch) -> None:
+        monkeypatch.setattr(app_release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
+        first = app_release.Workshop(source(type="git", repo=str(git.folder))).identity()
+        git("commit", "-q", "--allow-empty", "-m", "two")
+        assert app_release.Workshop(source(type="git", repo=str(git.folder))).identity() == first
 
 
 class TestDownload:

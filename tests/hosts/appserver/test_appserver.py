@@ -12,15 +12,16 @@ EXPOSURE = 1.5
 
 # What an application's own configuration says, asked of the host: nothing here knows the inventory.
 FIND = """
-import ast, json, pathlib
+import ast, json, pathlib, re
 found = {}
 for config in pathlib.Path('/etc/appserver').glob('*/gunicorn.conf.py'):
-    values = {}
+    unit = pathlib.Path(f'/etc/systemd/system/{config.parent.name}.service').read_text()
+    health = re.search('^Health=(.*)$', unit, re.MULTILINE)[1]
     for node in ast.parse(config.read_text()).body:
         if isinstance(node, ast.Assign) and node.targets[0].id == 'bind':
             address, _, port = ast.literal_eval(node.value)[0].rpartition(':')
             address = {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(address, address)
-            found[config.parent.name] = f'http://{address}:{port}'
+            found[config.parent.name] = f'http://{address}:{port}{health}'
 print(json.dumps(found))
 """
 
@@ -35,7 +36,7 @@ except urllib.error.HTTPError as error:
 
 @pytest.fixture
 def applications(host: Host) -> dict[str, str]:
-    """Name and address of every application on the host."""
+    """Name and health address of every application on the host."""
     found = json.loads(host.check_output("python3 -c %s", FIND))
     assert found, "this host is an application server, and no application is on it"
     return found
@@ -43,7 +44,7 @@ def applications(host: Host) -> dict[str, str]:
 
 def test_every_application_answers(host: Host, applications: dict[str, str]) -> None:
     """On the address that web servers use."""
-    answers = {name: host.check_output("python3 -c %s %s", GET, f"{url}/healthz") for name, url in applications.items()}
+    answers = {name: host.check_output("python3 -c %s %s", GET, url) for name, url in applications.items()}
     assert answers == dict.fromkeys(applications, "200")
 
 
