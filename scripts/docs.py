@@ -20,7 +20,7 @@ def plain(text: str | list[str]) -> str:
     """Turn Ansible's documentation markup into Markdown on one line, fit for a table cell."""
     line = " ".join(text) if isinstance(text, list) else text
     line = re.sub(r"\b[PM]\(([^)#]*)(?:#\w+)?\)", r"`\1`", line)
-    line = re.sub(r"\b[CVOE]\(([^)]*)\)", r"`\1`", line)
+    line = re.sub(r"\b[CVOE]\(((?:[^()]|\([^()]*\))*)\)", r"`\1`", line)
     line = re.sub(r"\bL\(([^,]*), *([^)]*)\)", r"[\1](\2)", line)
     line = re.sub(r"\bU\(([^)]*)\)", r"<\1>", line)
     line = re.sub(r"\bB\(([^)]*)\)", r"**\1**", line)

@@ -74,3 +74,16 @@ def test_a_replica_that_lost_everything_is_provisioned(inventory_copy, front_doo
     assert len(checksums) == 1
     assert not checksums.pop().endswith("NULL")
     assert front_door.get("/").headers["X-Database-Read"] == "db2"
+
+
+def test_changing_the_domain_interrupts_nothing(inventory_copy, stream):
+    """A site that gets another name, and keeps the old one as an alias, answers throughout. Red with a check for 200."""
+    inventory_copy.write("group_vars/all/zz.yml", {"webstack_domain": "www.example.org"})
+    inventory_copy.write("group_vars/webservers.yml", {"webstack_aliases": ["www.foobar.com"]})
+    with stream() as requests:
+        inventory_copy.converge("site.yml")
+        requests.more()
+        inventory_copy.write("group_vars/all/zz.yml", {})
+        inventory_copy.converge("site.yml")
+        requests.more()
+    assert requests.failed == []
