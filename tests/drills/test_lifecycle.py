@@ -77,7 +77,7 @@ def test_a_replica_that_lost_everything_is_provisioned(inventory_copy, front_doo
 
 
 def test_changing_the_domain_interrupts_nothing(inventory_copy, stream):
-    """A site that gets another name, and keeps the old one as an alias, answers throughout. Red with a check for 200."""
+    """A site that gets another name and keeps the old one as an alias answers throughout. Red with a check for 200."""
     inventory_copy.write("group_vars/all/zz.yml", {"webstack_domain": "www.example.org"})
     inventory_copy.write("group_vars/webservers.yml", {"webstack_aliases": ["www.foobar.com"]})
     with stream() as requests:
