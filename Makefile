@@ -47,8 +47,7 @@ stack: image ## The whole stack on five fresh hosts: converge, second run withou
 	@$(STEP) "Remove what an earlier run left" molecule destroy -s default
 	@$(STEP) "Make five hosts and converge the whole stack" molecule converge -s default
 	@$(STEP) "Converge again: nothing may change" molecule idempotence -s default
-	@$(STEP) "Check the hosts, and kill servers under load" \
-		pytest -v tests/hosts tests/drills/test_faults.py --hosts='ansible://all' --ansible-inventory=$(STACK)
+	@$(STEP) "Check the hosts" pytest -v tests/hosts --hosts='ansible://all' --ansible-inventory=$(STACK)
 
 # The order is from quick to slow, and pytest has the last word. The hosts are left for a look when something failed.
 test: lint unit templates stack ## Everything that CI runs
