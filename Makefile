@@ -43,11 +43,11 @@ unit: tools ## Unit and property tests, without any host
 templates: image ## Real templates, fed to the real parsers
 	@$(STEP) "Templates, read by the real parsers" pytest tests/templates
 
-stack: image ## The whole stack on five fresh hosts: converge, second run without a change, host checks
+stack: image ## The whole stack on five fresh hosts: converge, second run without a change, host checks, servers killed
 	@$(STEP) "Remove what an earlier run left" molecule destroy -s default
 	@$(STEP) "Make five hosts and converge the whole stack" molecule converge -s default
 	@$(STEP) "Converge again: nothing may change" molecule idempotence -s default
-	@$(STEP) "Check the hosts" pytest -v tests/hosts --hosts='ansible://all' --ansible-inventory=$(STACK)
+	@$(STEP) "Check the hosts, and kill servers under load" pytest -v tests/hosts tests/drills/test_faults.py --hosts='ansible://all' --ansible-inventory=$(STACK)
 
 # The order is from quick to slow, and pytest has the last word. The hosts are left for a look when something failed.
 test: lint unit templates stack ## Everything that CI runs

@@ -17,6 +17,8 @@ from guestbook import create_app, database, migrate
 from guestbook.models import Base
 from guestbook.settings import Settings, SettingsError
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 JSON = "application/json"
 
@@ -304,6 +306,40 @@ class TestDatabases:
     def test_the_fresh_cookie_does_not_insist_on_a_dead_primary(self, stack) -> None:
         site = stack(reads=("replica",), missing=("primary",))
         site.client.set_cookie("guestbook_fresh", "1")
+        assert site.client.get("/").status_code == 200
+
+    def test_a_connection_that_breaks_is_not_a_server_that_is_down(self, stack, monkeypatch) -> None:
+        """Catches a 503 while the only server left runs: nothing but one of its connections was lost."""
+        site = stack()
+        session = database.Server.session
+        broken = iter([True, False, True, False])
+
+        def breaking(self):
+            if next(broken):
+                raise OperationalError("SELECT", {}, ConnectionError("Broken pipe"))
+            return session(self)
+
+        monkeypatch.setattr(database.Server, "session", breaking)
+        assert site.client.post("/api/entries", json={"name": "Ada", "message": "once"}).status_code == 201
+        assert [entry["message"] for entry in site.client.get("/api/entries").json["entries"]] == ["once"]
+
+    def test_a_commit_whose_answer_was_lost_is_not_done_twice(self, stack, monkeypatch) -> None:
+        site = stack()
+        commit = Session.commit
+        lost = iter([True])
+
+        def commit_and_break(self):
+            commit(self)
+            if next(lost, False):
+                raise OperationalError("COMMIT", {}, ConnectionError("Broken pipe"))
+
+        monkeypatch.setattr(Session, "commit", commit_and_break)
+        assert site.client.post("/api/entries", json={"name": "Ada", "message": "once"}).status_code == 201
+        assert len(site.client.get("/api/entries").json["entries"]) == 1
+
+    def test_the_last_server_left_is_asked_even_if_it_is_marked(self, stack) -> None:
+        site = stack(reads=("replica", "primary"), missing=("replica",))
+        site.database.primary.mark_down(OSError("once"))
         assert site.client.get("/").status_code == 200
 
     def test_without_any_database_the_page_says_so(self, stack) -> None:

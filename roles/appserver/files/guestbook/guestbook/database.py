@@ -1,7 +1,7 @@
 """Sessions on the database that should answer: posts go to the primary, reads to the first in the list that is there.
 
-A database that does not answer costs a worker one short timeout. It is then passed over until a thread in the
-background has seen it answer.
+A database that does not answer costs a worker one short timeout. The others are then asked before it, until a thread in
+the background has seen it answer.
 """
 
 import logging
@@ -54,7 +54,7 @@ def _note_name(connection: Any, record: Any) -> None:
         cursor.close()
 
 
-@dataclass
+@dataclass(eq=False)
 class Server:
     """One database server: its connections and whether it is worth trying."""
 
@@ -87,7 +87,7 @@ class Server:
             if self.down:
                 return
             self._down.set()
-        log.warning("database %s does not answer, passed over until it does: %s", self.label, reason)
+        log.warning("database %s does not answer, asked last until it does: %s", self.label, reason)
         threading.Thread(target=self._watch, name=f"watch {self.label}", daemon=True).start()
 
     def _watch(self) -> None:
@@ -106,12 +106,16 @@ class Server:
 class Database:
     def __init__(self, settings: Settings) -> None:
         self.primary = Server.at(settings.write_url, settings, settings.write_timeout)
-        self.readers = [Server.at(url, settings, settings.read_timeout) for url in settings.read_urls]
+        self.readers = [
+            self.primary if url == settings.write_url else Server.at(url, settings, settings.read_timeout)
+            for url in settings.read_urls
+        ]
 
     def write(self, work: Callable[[Session], Result]) -> tuple[Result, str]:
         """``work``'s result and the name of the database.
 
-        It is not repeated: nobody knows what was committed before a connection broke. A caller with a key may repeat.
+        The work may be done twice, when a connection broke before anybody knew whether it was committed; so it must
+        notice what it has already done.
         """
         return self._first([self.primary], work)
 
@@ -120,7 +124,8 @@ class Database:
 
         ``fresh`` asks the primary first, for somebody who has just written: a replica may be some milliseconds behind.
         """
-        return self._first([self.primary, *self.readers] if fresh else self.readers, work)
+        servers = dict.fromkeys([self.primary, *self.readers]) if fresh else self.readers
+        return self._first(list(servers), work)
 
     def check(self) -> dict[str, str | None]:
         """A round trip to a database that reads and to the one that writes; None where there was none."""
@@ -139,9 +144,10 @@ class Database:
 
     @staticmethod
     def _first(servers: Sequence[Server], work: Callable[[Session], Result]) -> tuple[Result, str]:
-        for server in servers:
-            if server.down:
-                continue
+        ordered = sorted(servers, key=lambda server: server.down)
+        # The last one is asked again, on a new connection: one that breaks says little of its server. Python can even
+        # report the error of one TLS connection on the next that is read, here the fall-back's.
+        for server in ordered + ordered[-1:]:
             try:
                 with server.session() as (session, name):
                     return work(session), name

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -37,8 +38,8 @@ def _clean(field: str, value: object, limit: int, *, lines: bool = False) -> str
     return text
 
 
-def _clean_key(key: str | None) -> str | None:
-    if key is not None and not KEY.fullmatch(key):
+def _clean_key(key: str) -> str:
+    if not KEY.fullmatch(key):
         raise InvalidError(f"the idempotency key must be 1 to {KEY_LENGTH} of A-Z a-z 0-9 _ . : -")
     return key
 
@@ -48,7 +49,8 @@ def add(name: object, message: object, key: str | None) -> Callable[[Session], t
     values = {
         "name": _clean("name", name, NAME_LENGTH),
         "message": _clean("message", message, MESSAGE_LENGTH, lines=True),
-        "idempotency_key": _clean_key(key),
+        # Without a key of the caller's, one for this work: it may be done twice (Database.write).
+        "idempotency_key": uuid4().hex if key is None else _clean_key(key),
     }
 
     def work(session: Session) -> tuple[Entry, bool]:
@@ -59,7 +61,7 @@ def add(name: object, message: object, key: str | None) -> Callable[[Session], t
         except IntegrityError:
             session.rollback()
             found = session.scalar(select(Entry).where(Entry.idempotency_key == values["idempotency_key"]))
-            if key is None or found is None:
+            if found is None:
                 raise
             if (found.name, found.message) != (values["name"], values["message"]):
                 raise KeyReusedError("this idempotency key was used for another entry") from None
