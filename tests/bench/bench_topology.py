@@ -60,6 +60,16 @@ def replication(hosts: Inventory) -> object:
     return {name: host.as_data() for name, host in settings.items()}
 
 
+def firewall(hosts: Inventory) -> object:
+    """The rules of one host that everybody speaks to, and that speaks to everybody."""
+    groups = {"webservers": list(hosts), "databases": list(hosts)}
+    flows = [
+        {"name": "web", "to": "webservers", "from": "any", "ports": [443]},
+        {"name": "mysql", "to": "databases", "from": ["webservers", "databases"], "ports": [3306]},
+    ]
+    return [rule.as_data() for rule in topology.firewall_rules(flows, groups, hosts, "host0")]
+
+
 def milliseconds(function: Callable[[Inventory], object], hosts: Inventory) -> float:
     """The best of RUNS runs: the least disturbed by whatever else the machine does."""
     taken = []
@@ -73,7 +83,7 @@ def milliseconds(function: Callable[[Inventory], object], hosts: Inventory) -> f
 def main() -> None:
     inventories = [inventory(size) for size in SIZES]
     print("milliseconds".ljust(14), *(f"{size:>8,}" for size in SIZES), "hosts", " time per host, largest / smallest")
-    for function in (addresses, backend, upstream, replication):
+    for function in (addresses, backend, upstream, replication, firewall):
         taken = [milliseconds(function, hosts) for hosts in inventories]
         growth = (taken[-1] / SIZES[-1]) / (taken[0] / SIZES[0])
         print(function.__name__.ljust(14), *(f"{time:8.1f}" for time in taken), " " * 5, f" {growth:.2f}")
