@@ -2,11 +2,14 @@
 
 import http.client
 import json
+import socket
+import ssl
 import subprocess
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,14 @@ class Inventory:
         """Where the other hosts, and this machine, reach the host."""
         return self.hostvars[host].get("webstack_address", self.hostvars[host].get("ansible_host"))
 
+    @property
+    def ca(self) -> Path:
+        """The certificate of the inventory's own CA."""
+        path = Path(self.path)
+        beside = (path if path.is_dir() else path.parent) / ".ca"
+        kept = next(iter(self.hostvars.values())).get("webstack_ca_directory", beside)
+        return Path(kept).expanduser() / "ca.pem"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -48,13 +59,43 @@ class Answer:
         return json.loads(self.body)
 
 
+class NamedHTTPSConnection(http.client.HTTPSConnection):
+    """HTTPS to an address, the certificate verified for the site's name: what a client does once it has asked DNS."""
+
+    def __init__(self, name: str, address: str, port: int, timeout: float, context: ssl.SSLContext) -> None:
+        super().__init__(address, port, timeout=timeout, context=context)
+        self._name, self._tls = name, context
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.host, self.port), self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self._name)
+
+
 @dataclass(frozen=True)
 class FrontDoor:
-    """The site as a client sees it: every request on a connection of its own to the load balancer's address."""
+    """The site as a client sees it: every request on a connection of its own to the load balancer's address.
+
+    Over HTTPS, verified against the CA's certificate `ca`; over HTTP where that is None.
+    """
 
     address: str
     host: str = DOMAIN
-    port: int = 80
+    ca: Path | None = None
+    port: int = 443
+
+    @property
+    def plain(self) -> "FrontDoor":
+        """The same without TLS."""
+        return FrontDoor(self.address, self.host, None, 80)
+
+    def _connection(self, wait: float) -> http.client.HTTPConnection:
+        if self.ca is None:
+            return http.client.HTTPConnection(self.address, self.port, timeout=wait)
+        return NamedHTTPSConnection(self.host, self.address, self.port, wait, self._tls)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.ca))
 
     def request(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, wait: float = 60
@@ -67,7 +108,7 @@ class FrontDoor:
             else:
                 sent["Content-Type"] = "application/x-www-form-urlencoded"
                 body = urllib.parse.urlencode(body)
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=wait)
+        connection = self._connection(wait)
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
@@ -100,4 +141,4 @@ def inventory(request: pytest.FixtureRequest) -> Inventory:
 def front_door(inventory: Inventory) -> FrontDoor:
     """The first load balancer's address, asked for the site's name."""
     first = inventory.groups["loadbalancers"][0]
-    return FrontDoor(inventory.address(first), inventory.hostvars[first].get("webstack_domain", DOMAIN))
+    return FrontDoor(inventory.address(first), inventory.hostvars[first].get("webstack_domain", DOMAIN), inventory.ca)

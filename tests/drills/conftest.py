@@ -6,6 +6,7 @@ Drills break things. They run on a lab only: an inventory that says `lab_name`.
 import contextlib
 import csv
 import io
+import itertools
 import re
 import shutil
 import subprocess
@@ -87,17 +88,17 @@ def server_states(on, inventory) -> Callable[[], Mapping[str, str]]:
 
 
 class Stream:
-    """GETs one after the other, each on a new connection, until the block ends. Bounded: no more than `most` in all."""
+    """Requests one after the other, each on a new connection, until the block ends. Bounded: no more than `most`."""
 
-    def __init__(self, front_door, path: str = "/", most: int = 20_000, pause: float = 0.01) -> None:
+    def __init__(self, ask: Callable[[], Any], most: int = 20_000, pause: float = 0.01) -> None:
         self.answers: list[Any] = []
-        self._front_door, self._path, self._most, self._pause = front_door, path, most, pause
+        self._ask, self._most, self._pause = ask, most, pause
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         while len(self.answers) < self._most and not self._end.wait(self._pause):
-            self.answers.append(self._front_door.get(self._path))
+            self.answers.append(self._ask())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -116,8 +117,8 @@ class Stream:
 
     @property
     def failed(self) -> list[Any]:
-        """Every answer that was not a page."""
-        return [answer for answer in self.answers if answer.status != 200]
+        """Every answer that was neither a page nor an entry made."""
+        return [answer for answer in self.answers if answer.status not in {200, 201}]
 
     @staticmethod
     def who(answers: list[Any], header: str = "X-Web-Server") -> Counter[str]:
@@ -127,8 +128,15 @@ class Stream:
 
 @pytest.fixture
 def stream(front_door) -> Callable[..., Stream]:
-    """Make a Stream on the site's page: ``with stream() as requests: ...``."""
-    return lambda *args, **options: Stream(front_door, *args, **options)
+    """Make a Stream, by default of GETs of the site's page: ``with stream() as requests: ...``."""
+    return lambda ask=front_door.get, **options: Stream(ask, **options)
+
+
+@pytest.fixture
+def entries(front_door) -> Callable[[], Any]:
+    """Post an entry, each time another: ``with stream(entries) as posts: ...``."""
+    numbers = itertools.count()
+    return lambda: front_door.post_json("/api/entries", {"name": "drill", "message": f"number {next(numbers)}"})
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,18 @@ class Run:
         lines = self.output.rpartition("PLAY RECAP")[2].splitlines()[1:]
         found = (re.match(r"(\S+) *: .*\bchanged=(\d+)", line) for line in lines)
         return {match[1]: int(match[2]) for match in found if match}
+
+
+def run_playbook(playbook: str, inventory: str, *options: str) -> Run:
+    command = ["ansible-playbook", f"playbooks/{playbook}", "-i", inventory, *options]
+    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return Run(done.returncode == 0, done.stdout)
+
+
+@pytest.fixture
+def play(inventory) -> Callable[..., Run]:
+    """Run a playbook on the inventory itself: ``play("rotate_secrets.yml", "-e", "webstack_rotate=...")``."""
+    return lambda playbook, *options: run_playbook(playbook, inventory.path, *options)
 
 
 class Copy:
@@ -164,11 +184,7 @@ class Copy:
 
     def play(self, playbook: str, *options: str) -> Run:
         """Run a playbook on the copy, whichever way it ends."""
-        command = ["ansible-playbook", f"playbooks/{playbook}", "-i", str(self.folder), *options]
-        done = subprocess.run(
-            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        return Run(done.returncode == 0, done.stdout)
+        return run_playbook(playbook, str(self.folder), *options)
 
     def converge(self, *playbooks: str) -> None:
         """Run playbooks that have to go well."""

@@ -1,0 +1,67 @@
+"""Secrets that nobody could guess go through a good and two failing runs, and must be seen nowhere."""
+
+import subprocess
+import threading
+
+import pytest
+
+SECRETS = ("application", "backup", "clone", "migration", "monitoring", "replication")
+# Letters only, so that no quoting and no URL writes it in another way.
+CANARY = "CanaryThatMustNotSing"
+
+
+@pytest.fixture
+def canaries(inventory_copy):
+    """A copy of the inventory in which every secret is a canary."""
+    secrets = {f"mysql_{name}": CANARY + name for name in SECRETS}
+    inventory_copy.write("group_vars/all/zz_canary.yml", {"webstack_secrets": secrets})
+    return inventory_copy
+
+
+@pytest.fixture
+def command_lines():
+    """Command lines with a canary, of any process, sampled until the test ends. A lab's hosts are containers here."""
+    seen: list[str] = []
+    end = threading.Event()
+
+    def sample() -> None:
+        while not end.wait(0.1):
+            listing = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
+            seen.extend(line for line in listing.splitlines() if CANARY in line)
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    yield seen
+    end.set()
+    thread.join()
+
+
+# What fails is each tier's task that holds secrets: what it says then is the usual leak.
+MISTAKES = {
+    "databases": {"mysql_replication_variables": {"no_such_variable": 1}},
+    "appservers": {"appserver_wsgi": "guestbook.wsgi:nothing_of_that_name"},
+}
+
+
+def test_no_secret_is_seen_anywhere(canaries, play, inventory, on, command_lines):
+    """Not in the output of -vvv --diff, good or failing; in no command line, journal, or file that others may read."""
+    runs = [canaries.play("site.yml", "-vvv", "--diff")]
+    for group, mistake in MISTAKES.items():
+        canaries.write(f"group_vars/{group}.yml", mistake)
+        runs.append(canaries.play("site.yml", "-vvv", "--diff"))
+        canaries.write(f"group_vars/{group}.yml", {})
+    assert [run.succeeded for run in runs] == [True, False, False], [run.output[-2000:] for run in runs]
+    for run in runs:
+        assert [line for line in run.output.splitlines() if CANARY in line] == []
+    assert command_lines == []
+    for name in inventory.hostvars:
+        readable = on(name).run(f"find / -xdev -type f -perm -o=r -print0 | xargs -0 grep -l {CANARY}").stdout
+        assert readable == "", f"{name}: {readable}"
+        logged = on(name).run(f"journalctl --no-pager | grep {CANARY}").stdout
+        assert logged == "", f"{name}: {logged}"
+    assert on(inventory.groups["appservers"][0]).run(f"grep -rl {CANARY} /etc").stdout, "the canaries were never there"
+
+    # Back to the inventory's own secrets, and no canary opens anything any more.
+    for playbook in ("site.yml", "rotate_secrets.yml"):
+        run = play(playbook)
+        assert run.succeeded, run.output

@@ -1,0 +1,89 @@
+"""Certificates and passwords replaced while visitors come and go."""
+
+import contextlib
+import hashlib
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+@pytest.fixture
+def load(stream, entries):
+    """Reads and writes at the same time, each a new connection and so a new handshake; nothing of it may fail."""
+
+    @contextlib.contextmanager
+    def under():
+        with stream() as reads, stream(entries) as writes:
+            yield reads
+            reads.more()
+            writes.more()
+        assert reads.failed == []
+        assert writes.failed == []
+
+    return under
+
+
+def served(front_door) -> str:
+    """Fingerprint of the certificate that the front door shows."""
+    context = ssl.create_default_context(cafile=str(front_door.ca))
+    with (
+        socket.create_connection((front_door.address, front_door.port), 60) as plain,
+        context.wrap_socket(plain, server_hostname=front_door.host) as connection,
+    ):
+        return hashlib.sha256(connection.getpeercert(binary_form=True)).hexdigest()
+
+
+def mysql_certificate(host) -> str:
+    """Fingerprint of the certificate that a running MySQL shows."""
+    show = "openssl s_client -starttls mysql -connect 127.0.0.1:3306 </dev/null 2>/dev/null"
+    return host.check_output(f"{show} | openssl x509 -noout -fingerprint")
+
+
+def started(host) -> str:
+    """Since when MySQL runs."""
+    return host.check_output("systemctl show mysql --property=ExecMainStartTimestamp")
+
+
+def test_every_certificate_is_rotated_live(load, play, front_door, on, inventory):
+    """All certificates of all hosts replaced under load: no handshake and no request fails, no database restarts."""
+    databases = [on(name) for name in inventory.groups["databases"]]
+    since = [*map(started, databases)]
+    before = [served(front_door), *map(mysql_certificate, databases)]
+    with load():
+        run = play("rotate_certificates.yml")
+        assert run.succeeded, run.output
+    after = [served(front_door), *map(mysql_certificate, databases)]
+    assert not set(before) & set(after), "a certificate is still the old one"
+    assert started == [
+        host.check_output("systemctl show mysql --property=ExecMainStartTimestamp") for host in databases
+    ]
+    replicas = [host for host in databases if host.check_output("mysql -NBe 'SELECT @@super_read_only'") == "1"]
+    for host in replicas:
+        running = "SELECT SERVICE_STATE FROM performance_schema.replication_connection_status"
+        assert host.check_output(f"mysql -NBe '{running}'") == "ON"
+    again = play("site.yml")
+    assert again.succeeded, again.output
+    assert again.changed == dict.fromkeys(inventory.hostvars, 0), again.output
+
+
+def test_every_password_is_rotated_live(load, play, inventory, on):
+    """All generated passwords replaced under load: no request fails, none of the old ones opens anything."""
+    file = Path(inventory.path) / ".secrets.yml"
+    before = yaml.safe_load(file.read_text())
+    with load():
+        run = play("rotate_secrets.yml")
+        assert run.succeeded, run.output
+    after = yaml.safe_load(file.read_text())
+    assert before.keys() == after.keys()
+    assert not set(before.values()) & set(after.values())
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+    kept = on(inventory.groups["databases"][0]).check_output(
+        "mysql -NBe \"SELECT user FROM mysql.user WHERE User_attributes->>'$.additional_password' IS NOT NULL\""
+    )
+    assert kept == "", "an old password still works"
+    again = play("site.yml")
+    assert again.succeeded, again.output
+    assert again.changed == dict.fromkeys(inventory.hostvars, 0), again.output
