@@ -2,6 +2,7 @@
 
 import copy
 import re
+import subprocess
 
 import pytest
 
@@ -15,6 +16,11 @@ UPSTREAMS = [
     }
 ]
 WWW = {"name": "www", "server_names": ["www.foobar.com"], "proxy": [{"location": "/", "upstream": "app"}]}
+TLS = {"certificate": "/etc/webstack/tls/nginx/certificate.pem", "key": "/etc/webstack/tls/nginx/key.pem"}
+CA = "/etc/webstack/tls/ca.pem"
+SECURE_UPSTREAMS = [UPSTREAMS[0] | {"tls": {"ca_file": CA, "name": "application.webstack.internal"}}]
+SECURE_WWW = WWW | {"listen": [{"port": 443, "tls": True}, {"address": "::", "port": 443, "tls": True}], "tls": TLS}
+CSP = "default-src 'self'; frame-ancestors 'none'"
 
 SCENARIOS = {
     "nothing": {},
@@ -35,7 +41,28 @@ SCENARIOS = {
         "nginx_upstreams": [{"name": "app", "servers": [{"name": "web1", "address": "fd00::21", "port": 8000}]}],
         "nginx_sites": [WWW | {"listen": [{"port": 80}, {"address": "::", "port": 80}]}],
     },
+    "tls": {
+        "nginx_trusted_proxies": ["198.18.0.11"],
+        "nginx_upstreams": SECURE_UPSTREAMS,
+        "nginx_sites": [
+            SECURE_WWW
+            | {
+                "headers": {"X-Web-Server": "web1"},
+                "default_headers": {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": CSP},
+                "static": [
+                    {"location": "/static/", "alias": "/srv/static/", "immutable": True},
+                    {
+                        "location": "/embedded/",
+                        "alias": "/srv/embedded/",
+                        "headers": {"Content-Security-Policy": "frame-ancestors *"},
+                    },
+                ],
+            },
+            WWW | {"name": "plain"},
+        ],
+    },
     "every option": {
+        "nginx_tls_profile": "modern",
         "nginx_trusted_proxies": ["198.18.0.0/24"],
         "nginx_unknown_host_status": 444,
         "nginx_gzip": False,
@@ -47,6 +74,7 @@ SCENARIOS = {
             {
                 "name": "app",
                 "balance": "least_conn",
+                "tls": {"ca_file": CA, "name": "all.internal", "session_reuse": False},
                 "keepalive": 8,
                 "keepalive_timeout": "5s",
                 "servers": [
@@ -60,11 +88,14 @@ SCENARIOS = {
                 "name": "all",
                 "server_names": ["*.foobar.com", "foobar.com"],
                 "default": True,
-                "listen": [{"address": "127.0.0.1", "port": 8080}, {"port": 80}],
+                "listen": [{"address": "127.0.0.1", "port": 8080}, {"port": 80}, {"port": 443, "tls": True}],
+                "tls": TLS | {"client_ca": CA},
+                "http2": True,
                 "root": "/srv/www/public files",
                 "index": ["index.html", "index.htm"],
                 "client_max_body_size": "20m",
                 "headers": {"X-Quoted": 'say "hello\\"; #'},
+                "default_headers": {"X-Default": 'say "hello\\"; #', "Server-Timing": "host;desc=$hostname"},
                 "request_headers": {"Host": "$http_host"},
                 "error_pages": [{"codes": [502, 504], "uri": "/errors/down.html"}],
                 "static": [
@@ -83,6 +114,7 @@ SCENARIOS = {
                         "location": "= /live",
                         "upstream": "app",
                         "websocket": True,
+                        "gzip": True,
                         "buffering": False,
                         "read_timeout": "1h",
                         "request_headers": {"X-Live": "yes"},
@@ -94,6 +126,13 @@ SCENARIOS = {
                 "extra": ["client_body_timeout 10s;"],
             },
             {"name": "second", "server_names": ["second.example"], "root": "/srv/second"},
+            {
+                "name": "third",
+                "server_names": ["third.example"],
+                "listen": [{"port": 443, "tls": True}, {"port": 8443, "tls": True}],
+                "tls": TLS,
+                "root": "/srv/third",
+            },
         ],
     },
 }
@@ -113,6 +152,20 @@ def problems(render_template):
     return sentences
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A throw-away pair, where the scenarios have their certificates: nginx -t reads them."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]  # noqa: RUF005
+        + ["-subj", "/CN=test", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+        check=True,
+        capture_output=True,
+    )
+    made = {path: (folder / name).read_text() for path, name in ((TLS["key"], "key.pem"), (CA, "certificate.pem"))}
+    return made | {TLS["certificate"]: made[CA]}
+
+
 def block(text, opening):
     """What stands between the braces of the first block that opens with ``opening``."""
     match = re.search(rf"^( *){re.escape(opening)} \{{\n(.*?)^\1\}}", text, re.MULTILINE | re.DOTALL)
@@ -121,9 +174,9 @@ def block(text, opening):
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_nginx_accepts(name, render, problems, parser):
+def test_nginx_accepts(name, render, problems, parser, certificate):
     assert problems(SCENARIOS[name]) == []
-    result = parser(["nginx", "-t"], {"/etc/nginx/nginx.conf": render(SCENARIOS[name])})
+    result = parser(["nginx", "-t"], {"/etc/nginx/nginx.conf": render(SCENARIOS[name])} | certificate)
     assert result.returncode == 0, result.stderr
     assert "[warn]" not in result.stderr
 
@@ -186,7 +239,55 @@ def test_every_proxy_location_overwrites_what_the_client_claims(render, name, lo
 
 def test_location_with_own_headers_keeps_the_sites(render):
     text = block(render(SCENARIOS["every option"]), "location ^~ /errors/")
-    assert re.findall(r"add_header (\S+)", text) == ["X-Quoted", "X-Kind"]
+    assert re.findall(r"add_header (\S+)", text) == ["X-Quoted", "X-Default", "Server-Timing", "X-Kind"]
+
+
+def test_header_of_a_location_takes_the_place_of_the_sites_default(render):
+    text = block(render(SCENARIOS["tls"]), "location ^~ /embedded/")
+    assert dict(re.findall(r'add_header (\S+) "(.*)" always', text)) == {
+        "X-Web-Server": "web1",
+        "X-Content-Type-Options": "$webstack_default_0_0",
+        "Content-Security-Policy": "frame-ancestors *",
+    }
+
+
+def test_default_header_yields_to_the_upstreams(render):
+    text = block(render(SCENARIOS["tls"]), "map $upstream_http_content_security_policy $webstack_default_0_1")
+    assert [line.strip() for line in text.splitlines()] == ['default "";', f'"" "{CSP}";']
+    # Or the one that the upstream sent would be taken out.
+    assert re.findall(r"proxy_hide_header (\S+);", render(SCENARIOS["tls"])) == ["X-Web-Server"]
+
+
+@pytest.mark.parametrize(("profile", "protocols"), [("intermediate", "TLSv1.2 TLSv1.3"), ("modern", "TLSv1.3")])
+def test_profile_of_mozilla(render, profile, protocols):
+    text = render(SCENARIOS["tls"] | {"nginx_tls_profile": profile})
+    assert re.findall(r"^ +ssl_protocols (.*);", text, re.MULTILINE) == [protocols]
+    assert "ssl_session_tickets off;" in text
+
+
+def test_plain_sites_have_nothing_of_tls(render):
+    assert "ssl_certificate" not in render(SCENARIOS["typical"])
+    assert "https" not in block(render(SCENARIOS["typical"]), "location /")
+
+
+def test_upstream_with_tls_must_show_who_it_is(render):
+    text = render(SCENARIOS["tls"])
+    location = block(text, "location /")
+    assert "proxy_pass https://app;" in location
+    assert dict(re.findall(r'proxy_ssl_(\w+) "?([^";]*)"?;', location)) == {
+        "trusted_certificate": CA,
+        "name": "application.webstack.internal",
+        "session_reuse": "on",
+    }
+    for directive in ("verify on", "verify_depth 2", "server_name on", "protocols TLSv1.2 TLSv1.3"):
+        assert f"    proxy_ssl_{directive};\n" in text
+
+
+def test_dynamic_answers_are_not_compressed_unless_told(render):
+    assert "gzip off;" in block(render(SCENARIOS["typical"]), "location /")
+    told = SCENARIOS["every option"] | {"nginx_gzip": True}
+    assert "gzip off;" not in block(render(told), "location = /live")
+    assert "gzip off;" not in block(render(SCENARIOS["typical"]), "location ^~ /static/")
 
 
 def test_unknown_names_get_an_answer_of_their_own(render):
@@ -199,6 +300,28 @@ def test_default_site_takes_unknown_names(render):
     text = render(SCENARIOS["typical"] | {"nginx_sites": [WWW | {"default": True}]})
     assert re.findall(r"listen (.*) default_server;", text) == ["*:80"]
     assert 'server_name "";' not in text
+
+
+def test_unknown_names_on_tls_are_answered_with_the_sites_certificate(render):
+    """A socket of TLS without a certificate refuses every handshake without a name that a site has."""
+    servers = re.findall(r"^ {4}server \{\n(.*?)^ {4}\}", render(SCENARIOS["tls"]), re.MULTILINE | re.DOTALL)
+    unknown = [server for server in servers if 'server_name "";' in server]
+    assert [re.findall(r"listen (.*);", server) for server in unknown] == [
+        ["*:80 default_server"],
+        ["*:443 default_server ssl", "[::]:443 default_server ssl"],
+    ]
+    assert "ssl_certificate" not in unknown[0]
+    assert f'ssl_certificate "{TLS["certificate"]}";' in unknown[1]
+    assert all("return 404;" in server for server in unknown)
+
+
+def test_every_socket_has_one_default(render):
+    for scenario in SCENARIOS.values():
+        listens = re.findall(r"listen ([^ ;]+)( default_server)?", render(scenario))
+        status = "127.0.0.1:8081"
+        assert sorted(address for address, default in listens if default) == sorted(
+            {address for address, _ in listens} - {status}
+        )
 
 
 def sites(*changes):
@@ -250,6 +373,37 @@ def sites(*changes):
             [
                 'nginx_sites: site "www" maps /static to /srv/static/; end both with a slash (a folder) or neither '
                 "(a file), or paths outside of it can be read."
+            ],
+        ),
+        (
+            sites({"listen": [{"port": 443, "tls": True}]}),
+            [
+                'nginx_sites: site "www" speaks TLS on port 443 and has no certificate; '
+                "add tls: {certificate: ..., key: ...}."
+            ],
+        ),
+        (
+            sites({"tls": TLS}),
+            [
+                'nginx_sites: site "www" has a certificate and listens nowhere with TLS; '
+                "add tls: true to an entry of its listen, or take its tls out."
+            ],
+        ),
+        (
+            sites(
+                {"tls": TLS, "listen": [{"port": 80, "tls": True}]},
+                {"name": "b", "server_names": ["b.example"]},
+            ),
+            [
+                'nginx_sites: sites "www" and "b" listen on * port 80, one with TLS and one without; '
+                "give both the same, or one another port."
+            ],
+        ),
+        (
+            sites({"headers": {"x-frame-options": "DENY"}, "default_headers": {"X-Frame-Options": "DENY"}}),
+            [
+                'nginx_sites: site "www" has X-Frame-Options in headers and in default_headers; keep it in headers '
+                "to replace the application's, in default_headers to let the application's stand."
             ],
         ),
         (
