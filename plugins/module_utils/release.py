@@ -21,6 +21,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import tarfile
 import tempfile
 import time
@@ -28,6 +29,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # systemd drops a variable whose value holds any other control character, with no more than a line in the journal.
@@ -36,6 +38,22 @@ MARKER = ".release.json"
 ANY = "0.0.0.0"  # noqa: S104
 JOURNAL_LINES = 60
 PAUSE = 0.1
+# Prints why the certificate and the key that it is given cannot be used.
+LOAD_CERTIFICATE = """
+import ssl, sys
+certificate, key = sys.argv[1:]
+for path in sys.argv[1:]:
+    try:
+        open(path).close()
+    except OSError as error:
+        sys.exit(f"the file {path} of its certificate cannot be read: {error.strerror}")
+try:
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, lambda: b"")
+except ssl.SSLError as error:
+    if error.reason == "KEY_VALUES_MISMATCH":
+        sys.exit(f"the certificate {certificate} does not belong to the key {key}")
+    sys.exit(f"the certificate {certificate} and the key {key} cannot be used: {error}")
+"""
 
 
 class ReleaseError(Exception):
@@ -79,14 +97,31 @@ def command_argument(argument: str) -> str:
     return '"' + quoted.replace("%", "%%").replace("$", "$$") + '"'
 
 
+def passwords(secrets: Mapping[str, Any]) -> set[str]:
+    """The passwords in the URLs among secrets: a program may print one of them without the rest of its URL."""
+    found = set()
+    for word in " ".join(value for value in secrets.values() if isinstance(value, str)).split():
+        with contextlib.suppress(ValueError):
+            if password := urlsplit(word).password:
+                found |= {password, unquote(password)}
+    return found
+
+
+def setting(config: str, name: str) -> Any:
+    """What a gunicorn configuration sets literally; None when it does not."""
+    for statement in ast.parse(config).body:
+        if isinstance(statement, ast.Assign) and [getattr(target, "id", "") for target in statement.targets] == [name]:
+            return ast.literal_eval(statement.value)
+    return None
+
+
 def listener(config: str) -> tuple[str, int]:
     """The address and the port that a gunicorn configuration binds to."""
-    for statement in ast.parse(config).body:
-        if isinstance(statement, ast.Assign) and [getattr(name, "id", "") for name in statement.targets] == ["bind"]:
-            bind = ast.literal_eval(statement.value)
-            address, _colon, port = (bind[0] if isinstance(bind, list) else bind).rpartition(":")
-            return address.strip("[]"), int(port)
-    raise ReleaseError("gunicorn's configuration does not say bind")
+    bind = setting(config, "bind")
+    if not bind:
+        raise ReleaseError("gunicorn's configuration does not say bind")
+    address, _colon, port = (bind[0] if isinstance(bind, list) else bind).rpartition(":")
+    return address.strip("[]"), int(port)
 
 
 def _listener_or_none(config: bytes | None) -> tuple[str, int] | None:
@@ -233,6 +268,8 @@ class Wanted:
     migrate: Sequence[str] = ()
     migrate_timeout: int = 300
     start_timeout: int = 30
+    tls_ca: str = ""
+    tls_name: str = ""
     health_uri: str = "/healthz"
     health_host: str = "localhost"
     requirements: Requirements = Requirements()
@@ -257,7 +294,7 @@ class Systemd:
         return self._run(["systemctl", *arguments])[0] == 0
 
     def state(self, unit: str) -> dict[str, str]:
-        wanted = "ActiveState,SubState,UnitFileState,Result,ExecMainStatus,NeedDaemonReload,LoadState"
+        wanted = "ActiveState,SubState,UnitFileState,Result,ExecMainStatus,NeedDaemonReload,LoadState,ExecStartPre"
         _status, output, _errors = self._run(["systemctl", "show", f"--property={wanted}", unit])
         return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
@@ -277,15 +314,46 @@ class Systemd:
         return output.strip()
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
+@dataclass(frozen=True)
+class Tls:
+    """How to find out whether a server is the right one.
+
+    ``trusted`` is a bundle of authorities, or the certificate itself: then it is that one which must be shown.
+    ``name`` stands in the certificate; none is looked for when it is empty.
+    """
+
+    trusted: str
+    name: str = ""
+
+    def wrap(self, plain: socket.socket) -> ssl.SSLSocket:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.check_hostname = bool(self.name)
+        try:
+            context.load_verify_locations(self.trusted)
+        except (OSError, ssl.SSLError) as error:
+            raise OSError(f"{self.trusted} cannot be read as certificates ({error})") from error
+        return context.wrap_socket(plain, server_hostname=self.name or None)
+
+
+class Connection(http.client.HTTPConnection):
+    """To an address and a port, or to the path of a Unix socket; with TLS or without."""
+
+    def __init__(self, address: tuple[str, int] | str, timeout: float, tls: Tls | None = None) -> None:
+        super().__init__(*(("localhost",) if isinstance(address, str) else address), timeout=timeout)
+        self.address = address
+        self.tls = tls
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+        if isinstance(self.address, str):
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(self.address)
+        else:
+            super().connect()
+        if self.tls:
+            self.sock = self.tls.wrap(self.sock)
 
 
 Connect = Callable[[float], http.client.HTTPConnection]
@@ -300,6 +368,8 @@ def ask(connect: Connect, uri: str, host: str, timeout: float) -> str | None:
         body = answer.read(400).decode(errors="replace").strip()
     except TimeoutError:
         return f"GET {uri} got no answer within {timeout:.0f} s"
+    except ssl.SSLCertVerificationError as error:
+        return f"GET {uri} failed: its certificate is not accepted, {error.verify_message}"
     except (OSError, http.client.HTTPException) as error:
         return f"GET {uri} failed: {error or type(error).__name__}"
     finally:
@@ -537,14 +607,55 @@ class Deployment:
 
     # Trying
 
-    def _candidate(self, timeout: float) -> http.client.HTTPConnection:
-        return _UnixConnection(str(self.at.candidate_socket), timeout)
+    def _tls(self, config: str) -> Tls | None:
+        certificate = setting(config, "certfile")
+        return Tls(self.wanted.tls_ca or certificate, self.wanted.tls_name) if certificate else None
 
-    @staticmethod
-    def _serving(config: str) -> Connect:
+    def _candidate(self, timeout: float) -> http.client.HTTPConnection:
+        return Connection(str(self.at.candidate_socket), timeout, self._tls(self.wanted.config))
+
+    def _serving(self, config: str) -> Connect:
         address, port = listener(config)
         address = {ANY: "127.0.0.1", "::": "::1"}.get(address, address)
-        return lambda timeout: http.client.HTTPConnection(address, port, timeout=timeout)
+        return lambda timeout: Connection((address, port), timeout, self._tls(config))
+
+    def check_certificate(self) -> None:
+        """Find out before anything is started whether the application can use its certificate, as itself."""
+        files = [setting(self.wanted.config, name) for name in ("certfile", "keyfile")]
+        if not all(files):
+            return
+        command = [self.wanted.requirements.python, "-c", LOAD_CERTIFICATE, *files]
+        as_user = command if os.geteuid() else ["runuser", "-u", self.wanted.user, "--", *command]
+        status, output, errors = self.run(as_user)
+        if status:
+            raise ReleaseError(self._not_live((errors or output).strip().splitlines()[-1]))
+
+    def _not_live(self, reason: str) -> str:
+        serving = self.at.serving()
+        still = (
+            f"release {serving} keeps serving as before"
+            if serving
+            else "nothing was serving before, and nothing does now"
+        )
+        return (
+            f"release {self.wanted.release} of {self.at.name} does not work, so it did not go live; {still}. "
+            f"{reason[0].upper()}{reason[1:]}"
+        )
+
+    def _start_problem(self) -> str:
+        """Why the candidate did not start: its migration, or itself."""
+        state = self.systemd.state(self.at.candidate_service)
+        # What stands there of the last command before the start: code=exited ; status=1. From 200 on, systemd could
+        # not start it at all, as it could not start the application.
+        ended = re.search(r"code=(\w+) ; status=(\d+)", state.get("ExecStartPre", ""))
+        if self.wanted.migrate and state.get("ExecMainStatus") == "0" and ended and 0 < int(ended[2]) < 200:
+            command = " ".join(self.wanted.migrate)
+            how = "ended with status" if ended[1] == "exited" else "was ended by signal"
+            late = (
+                f", being longer than {self.wanted.migrate_timeout} s about it" if state["Result"] == "timeout" else ""
+            )
+            return f"its migration failed: the command {command!r} {how} {ended[2]}{late}"
+        return f"it did not start ({state.get('Result')}, status {state.get('ExecMainStatus')})"
 
     def _wait(self, connect: Connect, unit: str, seconds: float) -> str | None:
         """Ask until it answers; None then. Give up when the time is over or the unit is."""
@@ -595,6 +706,7 @@ class Deployment:
         """Start what is wanted beside what serves, and ask it. Nothing of what serves is touched."""
         self.stop_candidate()
         check_listener(listener(self.wanted.config), _listener_or_none(read(self.at.config)))
+        self.check_certificate()
         values = {**self.wanted.environment, **self.wanted.candidate_environment}
         arguments = values.get("GUNICORN_CMD_ARGS", "")
         values["GUNICORN_CMD_ARGS"] = f"{arguments} --bind=unix:{self.at.candidate_socket}".lstrip()
@@ -609,22 +721,13 @@ class Deployment:
             if self.systemd.succeeds("start", self.at.candidate_service):
                 problem = self._wait(self._candidate, self.at.candidate_service, self.wanted.start_timeout)
             else:
-                state = self.systemd.state(self.at.candidate_service)
-                problem = f"it did not start ({state.get('Result')}, status {state.get('ExecMainStatus')})"
+                problem = self._start_problem()
             journal = self.systemd.journal(self.at.candidate_service, since) if problem else ""
         finally:
             self.stop_candidate()
         if problem:
-            serving = self.at.serving()
-            still = (
-                f"release {serving} keeps serving as before"
-                if serving
-                else "nothing was serving before, and nothing does now"
-            )
-            raise ReleaseError(
-                f"release {self.wanted.release} of {self.at.name} does not work, so it did not go live; {still}. "
-                f"{problem[0].upper()}{problem[1:]}. The last lines of its journal:\n{journal or '(none)'}"
-            )
+            last = f"The last lines of its journal:\n{journal or '(none)'}"
+            raise ReleaseError(f"{self._not_live(problem)}. {last}")
 
     # Switching
 

@@ -20,6 +20,7 @@ description:
   - When the application answers on trial but not in place, what served before is put back.
   - The listening socket outlives the restart (see the role P(foobar.webstack.appserver#role)), so that requests wait
     and none is refused.
+  - When the configuration sets C(certfile), the application is asked with TLS, and its certificate is verified.
   - A run that was interrupted anywhere is finished by the next one. Half-made releases are made anew.
 attributes:
   action:
@@ -151,6 +152,16 @@ options:
     description: Seconds within which the application must answer.
     type: int
     default: 30
+  tls_ca:
+    description:
+      - Certificates of the authorities that the application's certificate must come from, when the configuration sets
+        C(certfile). Without it, the application must show the certificate of that file.
+    type: path
+    default: ""
+  tls_name:
+    description: Name that clients look for in the application's certificate; none is looked for when empty.
+    type: str
+    default: ""
   keep:
     description: Number of releases to keep, with the one that serves.
     type: int
@@ -212,6 +223,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.release import (
     Requirements,
     Wanted,
     only_one,
+    passwords,
 )
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -232,6 +244,8 @@ def wanted(parameters: dict[str, Any], user: pwd.struct_passwd | None) -> Wanted
         migrate=parameters["migrate"],
         migrate_timeout=parameters["migrate_timeout"],
         start_timeout=parameters["start_timeout"],
+        tls_ca=parameters["tls_ca"],
+        tls_name=parameters["tls_name"],
         health_uri=parameters["health_uri"],
         health_host=parameters["health_host"],
         requirements=Requirements(
@@ -339,10 +353,14 @@ def main() -> None:
             "health_uri": {"type": "str", "default": "/healthz"},
             "health_host": {"type": "str", "default": "localhost"},
             "start_timeout": {"type": "int", "default": 30},
+            "tls_ca": {"type": "path", "default": ""},
+            "tls_name": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
     )
+    # Output of the application may hold a password of a URL without the rest of it.
+    module.no_log_values |= passwords({**module.params["secrets"], **module.params["migrate_secrets"]})
     # Files and folders of a release are for the application and for the web server beside it to read.
     os.umask(0o022)
     try:

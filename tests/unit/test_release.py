@@ -7,6 +7,9 @@ import re
 import shutil
 import socket
 import socketserver
+import ssl
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -82,7 +85,11 @@ class Host:
     def _show(self, state: dict[str, Any], unit: str) -> tuple[int, str]:
         active = state["units"].get(unit, {}).get("active", "inactive")
         enabled = "enabled" if unit in state["enabled"] else ""
-        return 0, f"ActiveState={active}\nUnitFileState={enabled}\nResult=exit-code\nExecMainStatus=1\n"
+        migration = state["units"].get(unit, {}).get("migration")
+        ended = f"ExecStartPre={{ path=/usr/bin/env ; {migration} }}\n" if migration else ""
+        status = 0 if migration else 1
+        result = "timeout" if migration and "killed" in migration else "exit-code"
+        return 0, f"ActiveState={active}\nUnitFileState={enabled}\nResult={result}\nExecMainStatus={status}\n{ended}"
 
     def _enable(self, state: dict[str, Any], unit: str) -> tuple[int, str]:
         state["enabled"] = sorted({*state["enabled"], unit})
@@ -106,13 +113,15 @@ class Host:
         # Who starts anew after a stop binds anew; who is restarted keeps the socket that it had.
         kept = state["units"].get(unit, {}).get("listens")
         behaviour = (folder / "behaviour").read_text()
-        failed = behaviour == "does not start"
+        migration = behaviour if behaviour.startswith("code=") else None
+        failed = behaviour == "does not start" or migration
         state["units"][unit] = {
             "active": "failed" if failed else "active",
             "release": folder.name,
             "environment": named("EnvironmentFile").read_text(),
             "listens": kept or list(listener(config)),
             "behaviour": behaviour,
+            "migration": migration,
         }
         return (1, "") if failed else (0, "")
 
@@ -123,7 +132,7 @@ class Host:
     def ask(self, connect: Callable[[float], Any], uri: str, host: str, timeout: float) -> str | None:
         assert (uri, host) == ("/healthz", "localhost")
         connection = connect(timeout)
-        trial = hasattr(connection, "_path")
+        trial = isinstance(connection.address, str)
         unit = self._state()["units"].get(self.at.candidate_service if trial else self.at.service, {})
         if unit.get("active") != "active" or (not trial and unit["listens"] != [connection.host, connection.port]):
             return "GET /healthz failed: Connection refused"
@@ -331,6 +340,27 @@ class TestSettings:
         text = deployment.candidate_unit()
         assert 'ExecStartPre=/usr/bin/env -- "alembic" "-x" "a \\"b\\" $$c %%d"\n' in text
         assert "TimeoutStartSec=60\n" in text
+
+    @pytest.mark.parametrize(
+        ("ended", "problem"),
+        [
+            (
+                "code=exited ; status=3",
+                "Its migration failed: the command 'migrate --all' ended with status 3. The last",
+            ),
+            ("code=killed ; status=15", "was ended by signal 15, being longer than 300 s about it. The last lines"),
+            ("code=exited ; status=226", "It did not start"),
+        ],
+        ids=["fails", "takes too long", "was never started"],
+    )
+    def test_a_failed_migration_is_named(self, host, ended, problem) -> None:
+        """And not blamed on the application, which was not even started."""
+        host.deploy("a")
+        with pytest.raises(ReleaseError) as raised:
+            host.deploy("b", ended, migrate=["migrate", "--all"])
+        assert problem in str(raised.value)
+        assert "Traceback: the reason" in str(raised.value)
+        assert host.serves == "a"
 
     def test_the_candidate_is_the_same_unit_with_its_own_files(self, host) -> None:
         text = Deployment(host.at, host.wanted("a"), host.run).candidate_unit()
@@ -541,6 +571,116 @@ class TestAsking:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             assert "Connection refused" in self.ask(unused.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory) -> Path:
+    """An authority, what it made out to one name, and what belongs to nobody else."""
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def make(*options: str, **files: str) -> None:
+        arguments = [word for name, file in files.items() for word in (f"-{name}", str(folder / file))]
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        subprocess.run(["openssl", "req", "-x509", *curve, *options, *arguments], check=True, capture_output=True)
+
+    make("-subj", "/CN=CA", keyout="ca.key", out="ca.pem")
+    make("-subj", "/CN=other", keyout="other.key", out="other.pem")
+    made_by = ["-CA", str(folder / "ca.pem"), "-CAkey", str(folder / "ca.key")]
+    name = ["-addext", "subjectAltName=DNS:shop.internal", "-addext", "basicConstraints=critical,CA:FALSE"]
+    make("-subj", "/CN=shop", *made_by, *name, keyout="shop.key", out="shop.pem")
+    return folder
+
+
+class TestTls:
+    @pytest.fixture
+    def port(self, certificates) -> Iterator[int]:
+        """A server that shows the certificate shop.pem."""
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_arguments: Any) -> None:
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates / "shop.pem", certificates / "shop.key")
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            yield server.server_address[1]
+            server.shutdown()
+
+    @pytest.mark.parametrize(
+        ("trusted", "name", "problem"),
+        [
+            ("ca.pem", "", None),
+            ("ca.pem", "shop.internal", None),
+            ("shop.pem", "", None),
+            ("ca.pem", "other.internal", "its certificate is not accepted, Hostname mismatch"),
+            ("other.pem", "", "its certificate is not accepted, unable to get local issuer certificate"),
+            ("nothing.pem", "", "nothing.pem cannot be read as certificates"),
+            ("shop.key", "", "shop.key cannot be read as certificates"),
+        ],
+    )
+    def test_the_certificate_is_verified(self, certificates, port, trusted, name, problem) -> None:
+        tls = release.Tls(str(certificates / trusted), name)
+        said = ask(lambda timeout: release.Connection(("127.0.0.1", port), timeout, tls), "/x", "h", 5)
+        assert said is None if problem is None else problem in said
+
+    def test_without_it_nobody_answers(self, port) -> None:
+        assert ask(lambda timeout: release.Connection(("127.0.0.1", port), timeout), "/x", "h", 1) is not None
+
+    def config(self, certificates: Path, certificate: str, key: str) -> str:
+        return CONFIG + f'certfile = "{certificates / certificate}"\nkeyfile = "{certificates / key}"\n'
+
+    def test_a_release_is_asked_as_its_configuration_says(self, host, certificates) -> None:
+        wanted = host.wanted("a", config=self.config(certificates, "shop.pem", "shop.key"), tls_name="shop.internal")
+        deployment = Deployment(host.at, wanted, host.run)
+        own = release.Tls(str(certificates / "shop.pem"), "shop.internal")
+        assert deployment._candidate(1).tls == deployment._serving(wanted.config)(1).tls == own
+        # What is put back may be from before there was TLS.
+        assert deployment._serving(CONFIG)(1).tls is None
+
+    @pytest.mark.parametrize(
+        ("certificate", "key", "problem"),
+        [
+            ("shop.pem", "shop.key", None),
+            ("shop.pem", "other.key", "The certificate {}/shop.pem does not belong to the key {}/other.key"),
+            ("nothing.pem", "shop.key", "The file {}/nothing.pem of its certificate cannot be read: No such file"),
+            ("ca.key", "ca.key", "cannot be used: "),
+        ],
+    )
+    def test_a_bad_certificate_stops_before_anything_is_started(
+        self, host, certificates, certificate, key, problem, monkeypatch
+    ) -> None:
+        host.deploy("a")
+        pretend, host.calls = host.run, []
+
+        def run(arguments: list[str], **options: Any) -> tuple[int, str, str]:
+            if release.LOAD_CERTIFICATE not in arguments:
+                return pretend(arguments, **options)
+            done = subprocess.run([sys.executable, *arguments[-4:]], capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout, done.stderr
+
+        monkeypatch.setattr(host, "run", run)
+        config = self.config(certificates, certificate, key)
+        if problem is None:
+            host.deploy("b", config=config)
+            assert host.serves == "b"
+            return
+        with pytest.raises(ReleaseError) as raised:
+            host.deploy("b", config=config)
+        assert problem.format(certificates, certificates) in str(raised.value)
+        assert "release a keeps serving as before" in str(raised.value)
+        assert not any("start" in call or "restart" in call for call in host.calls)
+
+
+def test_passwords_of_urls_are_found() -> None:
+    """Catches a program's output that shows one without the URL that would have been masked."""
+    secrets = {"A": "mysql://u:p%2Fw@h/d mysql://u:other@h", "B": "plain", "C": 5, "D": "http://[", "E": "mysql://h/d"}
+    assert release.passwords(secrets) == {"p%2Fw", "p/w", "other"}
 
 
 class TestListening:
