@@ -1,5 +1,6 @@
 """The guest book on SQLite: what it stores, what it refuses, and what it does when a database does not answer."""
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -259,6 +260,68 @@ def test_only_this_sites_own_page_may_post(stack, headers, status) -> None:
     assert len(client.get("/api/entries").json["entries"]) == (1 if status == 303 else 0)
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 303),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://www.foobar.com"}, 303),
+        ({"Origin": "https://www.foobar.com"}, 303),
+        ({"Origin": "https://www.foobar.com:8443"}, 303),
+        ({"Origin": "http://www.foobar.com"}, 403),
+        ({"Origin": "https://foobar.com"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_only_this_sites_own_page_may_post_over_https(stack, headers, status) -> None:
+    """Not a page that came over plain HTTP either: anybody on the way may have written that."""
+    client = stack().client
+    answer = client.post("/", base_url="https://www.foobar.com", data={"name": "Ada", "message": "x"}, headers=headers)
+    assert answer.status_code == status
+
+
+class TestHeaders:
+    """What browsers are told. Graded as a whole by MDN's HTTP Observatory."""
+
+    @pytest.mark.parametrize("path", ["/", "/nothing", "/api/entries", "/api/nothing", "/healthz", "/static/style.css"])
+    def test_every_answer_says_what_a_browser_may_do_with_it(self, stack, path) -> None:
+        headers = stack().client.get(path).headers
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy == {
+            "default-src": "'none'",
+            "style-src": "'self'",
+            "img-src": "'self'",
+            "form-action": "'self'",
+            "base-uri": "'none'",
+            "frame-ancestors": "'none'",
+        }
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Resource-Policy"] == headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert "camera=()" in headers["Permissions-Policy"]
+
+    def test_a_database_that_is_away_takes_no_header_with_it(self, stack) -> None:
+        answer = stack(missing=("primary",)).client.get("/")
+        assert answer.status_code == 503
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+    def test_the_page_uses_only_what_its_policy_allows(self, stack) -> None:
+        client = stack().client
+        client.post("/", data={"name": "Ada", "message": "Hello"})
+        page = client.get("/").text
+        for tag in re.findall(r"<(?:link|img|form|script|iframe|base|object)\b[^>]*>", page):
+            assert re.search(r'(?:href|src|action)="/', tag), tag
+        assert "<script" not in page
+        assert "<base" not in page
+
+    @pytest.mark.parametrize(("base", "secure"), [("http://localhost", False), ("https://localhost", True)])
+    def test_a_cookie_stays_where_it_was_set(self, stack, base, secure) -> None:
+        answer = stack().client.post("/", base_url=base, data={"name": "Ada", "message": "x"})
+        said = answer.headers["Set-Cookie"]
+        assert "HttpOnly" in said
+        assert "SameSite=Lax" in said
+        assert ("Secure" in said) is secure
+
+
 class TestDatabases:
     def test_reads_prefer_the_replica(self, stack) -> None:
         site = stack(reads=("replica", "primary"))
@@ -383,6 +446,24 @@ class TestSettings:
             "write_timeout": 2,
             "ssl": {"check_hostname": False, "verify_mode": False},
         }
+
+    def test_a_named_authority_is_never_overridden(self, tmp_path) -> None:
+        """Catches ssl=true beside ssl_ca, which would encrypt and verify nothing."""
+        (tmp_path / "ca.pem").write_text("")
+        text = f"mysql+pymysql://u:p@db1/guestbook?ssl=true&ssl_ca={tmp_path}/ca.pem"
+        known = Settings.from_environment({"DATABASE_WRITE_URL": text})
+        plain, arguments = database._connect_arguments(known.write_url, known, 2)
+        assert "ssl" not in arguments
+        _arguments, options = plain.get_dialect()().create_connect_args(plain)
+        assert options["ssl"] == {"ca": f"{tmp_path}/ca.pem"}
+
+    def test_an_authority_that_is_not_there_is_named(self) -> None:
+        with pytest.raises(
+            SettingsError, match=r"DATABASE_WRITE_URL: /nowhere/ca.pem \(ssl_ca\) cannot be read: No such"
+        ):
+            Settings.from_environment(
+                {"DATABASE_WRITE_URL": "mysql+pymysql://u:p@db1/guestbook?ssl_ca=/nowhere/ca.pem"}
+            )
 
 
 def test_migration_can_be_repeated(tmp_path, monkeypatch) -> None:

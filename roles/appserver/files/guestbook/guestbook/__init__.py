@@ -10,7 +10,7 @@ from flask import Flask
 from guestbook import api, pages
 from guestbook.database import Database
 from guestbook.settings import Settings
-from guestbook.web import add_names, errors, refuse_foreign_posts
+from guestbook.web import add_headers, errors, refuse_foreign_posts
 
 STATIC = Path(__file__).with_name("static")
 
@@ -30,7 +30,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
     app.extensions["guestbook"] = Database(settings)
     app.extensions["guestbook_settings"] = settings
     app.before_request(refuse_foreign_posts)
-    app.after_request(add_names)
+    app.after_request(add_headers)
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
     errors(app)

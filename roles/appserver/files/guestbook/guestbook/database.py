@@ -4,11 +4,13 @@ A database that does not answer costs a worker one short timeout. The others are
 the background has seen it answer.
 """
 
+import importlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Engine, create_engine, event, text
@@ -38,10 +40,16 @@ def _connect_arguments(url: URL, settings: Settings, read_timeout: int) -> tuple
         "read_timeout": read_timeout,
         "write_timeout": read_timeout,
     }
-    # ?ssl=true encrypts without asking for the server's certificate; ?ssl_ca=/path asks for it.
-    if url.query.get("ssl") == "true":
+    # ?ssl_ca=/path verifies the server's certificate and the name or address in it: so do the dialect and PyMySQL then.
+    # ?ssl=true encrypts without asking for the certificate, and would override that.
+    if url.query.get("ssl") == "true" and "ssl_ca" not in url.query:
         arguments["ssl"] = {"check_hostname": False, "verify_mode": False}
     return url.difference_update_query(["ssl"]), arguments
+
+
+def mysql() -> ModuleType:
+    """What needs PyMySQL, which somebody who uses another database does not have."""
+    return importlib.import_module("guestbook.mysql")
 
 
 def _note_name(connection: Any, record: Any) -> None:
@@ -69,6 +77,7 @@ class Server:
         plain, arguments = _connect_arguments(url, settings, read_timeout)
         engine = create_engine(plain, connect_args=arguments, pool_pre_ping=True, pool_recycle=600)
         if engine.dialect.name == "mysql":
+            event.listen(engine, "do_connect", mysql().connect)
             event.listen(engine, "connect", _note_name)
         return cls(f"{url.host or url.database}:{url.port or ''}".rstrip(":"), engine, settings.retry_after)
 
@@ -87,7 +96,8 @@ class Server:
             if self.down:
                 return
             self._down.set()
-        log.warning("database %s does not answer, asked last until it does: %s", self.label, reason)
+        why = mysql().reason(reason) if self.engine.dialect.name == "mysql" else reason
+        log.warning("database %s does not answer, asked last until it does: %s", self.label, why)
         threading.Thread(target=self._watch, name=f"watch {self.label}", daemon=True).start()
 
     def _watch(self) -> None:

@@ -43,7 +43,9 @@ def post() -> Response:
     except (entries.InvalidError, entries.KeyReusedError) as problem:
         return show(422, str(problem))
     response = redirect(url_for("pages.index"), 303)
-    response.set_cookie(FRESH_COOKIE, "1", max_age=FRESH_SECONDS, httponly=True, samesite="Lax")
+    response.set_cookie(
+        FRESH_COOKIE, "1", max_age=FRESH_SECONDS, secure=request.is_secure, httponly=True, samesite="Lax"
+    )
     return response
 
 

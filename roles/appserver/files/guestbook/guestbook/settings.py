@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -15,12 +16,21 @@ class SettingsError(Exception):
 
 def _url(variable: str, text: str) -> URL:
     try:
-        return make_url(text)
+        url = make_url(text)
     except (ArgumentError, ValueError):
         # The URL itself holds a password: name the variable only.
         raise SettingsError(
-            f"{variable} is not a database URL; write one like mysql+pymysql://user:password@address:3306/name?ssl=true"
+            f"{variable} is not a database URL; write one like "
+            "mysql+pymysql://user:password@address:3306/name?ssl_ca=/path/to/ca.pem"
         ) from None
+    if "ssl_ca" in url.query:
+        try:
+            Path(url.query["ssl_ca"]).open().close()
+        except OSError as error:
+            raise SettingsError(
+                f"{variable}: {url.query['ssl_ca']} (ssl_ca) cannot be read: {error.strerror}"
+            ) from None
+    return url
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,20 @@ from guestbook.database import Database, DatabaseUnavailableError
 
 Result = TypeVar("Result")
 
+# No script, nothing of other sites, nobody who frames the page. The referrer stays within the site: without one at all,
+# a browser would say of the site's own form that it comes from nowhere.
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
 # Somebody who has just posted reads from the primary for this long: the replica may be some milliseconds behind.
 FRESH_COOKIE = "guestbook_fresh"
 FRESH_SECONDS = 5
@@ -31,7 +45,9 @@ def write(work: Callable[[Session], Result]) -> Result:
     return result
 
 
-def add_names(response: Response) -> Response:
+def add_headers(response: Response) -> Response:
+    """What a browser may do with the answer, and who answered."""
+    response.headers.update(SECURITY_HEADERS)
     response.headers["X-App-Server"] = current_app.extensions["guestbook_settings"].server_name
     for header, name in (("X-Database-Read", "database_read"), ("X-Database-Write", "database_write")):
         if name in g:
@@ -41,11 +57,21 @@ def add_names(response: Response) -> Response:
     return response
 
 
-def _hostname(address: str) -> str | None:
+def _is_own(origin: str) -> bool:
+    """Whether an origin is this site, for all that is known of it here.
+
+    Names are compared without the port, which a proxy or a published port may have changed. A page that came over plain
+    HTTP is foreign to HTTPS, because anybody on the way may have written it; which of them the client speaks is told by
+    the proxies (gunicorn's forwarded_allow_ips).
+    """
     try:
-        return urlsplit(address).hostname
+        parts = urlsplit(origin)
+        hostname = parts.hostname
     except ValueError:
-        return None
+        return False
+    if request.is_secure and parts.scheme != "https":
+        return False
+    return hostname is not None and hostname == urlsplit(f"//{request.host}").hostname
 
 
 def refuse_foreign_posts() -> None:
@@ -54,11 +80,11 @@ def refuse_foreign_posts() -> None:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     # Browsers leave Sec-Fetch-Site away on plain HTTP, and then send Origin. Other programs send neither and carry
-    # nobody's authority. Names are compared without the port, which a proxy or a published port may have changed.
+    # nobody's authority.
     if site is not None:
         own = site in {"same-origin", "none"}
     elif origin is not None:
-        own = _hostname(origin) is not None and _hostname(origin) == _hostname(f"//{request.host}")
+        own = _is_own(origin)
     else:
         own = True
     if not own:
