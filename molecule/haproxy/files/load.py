@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A steady stream of GETs while a command runs: load REQUESTS COMMAND...
+"""A steady stream of GETs while a command runs: load REQUESTS COMMAND..., over TLS if the environment has a CA (file) for it.
 
 At least REQUESTS are made, by half of the clients over a kept connection, by the others over a new one every time. The
 command starts when a quarter of them is done, and the stream outlasts it. Prints what came back as JSON; whatever is
@@ -9,6 +9,8 @@ not a 200 is a failure.
 import collections
 import http.client
 import json
+import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -21,14 +23,28 @@ PACE = 0.002  # seconds between two requests of a client
 wanted, command = int(sys.argv[1]), sys.argv[2:]
 lock = threading.Lock()
 origins: collections.Counter[str] = collections.Counter()
+handshakes: collections.Counter[str] = collections.Counter()  # by the certificate's serial number
+tls = ssl.create_default_context(cafile=os.environ["CA"]) if "CA" in os.environ else None
 failures: list[str] = []
 made = during = 0
 started, finished = threading.Event(), threading.Event()
 
 
+class TlsConnection(http.client.HTTPSConnection):
+    """Notes which certificate it got."""
+
+    def connect(self) -> None:
+        super().connect()
+        with lock:
+            handshakes[self.sock.getpeercert()["serialNumber"]] += 1
+
+
 def client(kept: bool) -> None:
     global made, during
-    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=20)
+    if tls:
+        connection = TlsConnection("127.0.0.1", 443, timeout=20, context=tls)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=20)
     while (made < wanted or not finished.is_set()) and made < wanted * AT_MOST:
         try:
             connection.request("GET", "/", headers={} if kept else {"Connection": "close"})
@@ -64,6 +80,7 @@ report = {
     "during": during,
     "failures": failures,
     "origins": origins,
+    "handshakes": handshakes,
     "status": result.returncode,
     "output": result.stdout + result.stderr,
 }

@@ -1,6 +1,10 @@
 #!/usr/bin/python3
-"""A web server that says who it is, and drops the connection of every request for /drop unanswered, but notes it."""
+"""A web server that says who it is, and drops the connection of every request for /drop unanswered, but notes it.
 
+It speaks TLS if there is a certificate for its port.
+"""
+
+import ssl
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +12,7 @@ from pathlib import Path
 
 PORT = int(sys.argv[1])
 NOTES = Path(f"/run/origin-{PORT}")
+CERTIFICATE = Path(f"/etc/origin/{PORT}.pem")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -41,5 +46,10 @@ class Server(ThreadingHTTPServer):
 
 NOTES.write_text("")
 server = Server(("127.0.0.1", PORT), Handler)
+if CERTIFICATE.exists():
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(CERTIFICATE)
+    # The handshake is its thread's matter, not the one's that accepts.
+    server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 subprocess.run(["/usr/bin/systemd-notify", "--ready"], check=True)
 server.serve_forever()
