@@ -14,7 +14,7 @@ description:
   - Refused, with a message that says what to write instead, are an empty list, a host that is unknown, listed twice or
     without an address, an address that two hosts share, a value of the wrong type or out of range, and a backend that
     could not serve because every server is a backup, or because each is in maintenance or of weight 0.
-positional: hostvars, name, port, check
+positional: hostvars, name, port, check, tls
 options:
   _input:
     description: Inventory names of the hosts, such as C(groups['webservers']).
@@ -42,6 +42,12 @@ options:
     description: Whether HAProxy checks the servers' health.
     type: bool
     default: true
+  tls:
+    description:
+      - Speak TLS with the servers; a dict as C(haproxy_backends[].tls) has it, empty for its defaults. It stands in the
+        result, and each server's C(tls_name), which its certificate has to hold, is its inventory name. Plain, if not
+        given.
+    type: dict
 seealso:
   - plugin: foobar.webstack.address
     plugin_type: filter
@@ -68,7 +74,7 @@ _value:
     servers:
       description:
         - The servers, each with its inventory name C(name), C(address) (IPv6 without brackets), C(port), C(check),
-          C(weight), C(backup) and C(maintenance).
+          C(weight), C(backup) and C(maintenance), and with O(tls) C(tls_name).
       type: list
       elements: dict
   sample:
@@ -87,15 +93,28 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
 
 
 def haproxy_backend(
-    hosts: Sequence[str], hostvars: Mapping[str, Any], name: str, port: int, check: bool = True, **options: Any
+    hosts: Sequence[str],
+    hostvars: Mapping[str, Any],
+    name: str,
+    port: int,
+    check: bool = True,
+    tls: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """The backend `name` as data, with `options`; AnsibleFilterError where the inventory makes no working one."""
+    if not (tls is None or isinstance(tls, Mapping)):
+        raise AnsibleFilterError(
+            f"backend {name}: tls is {tls!r}; write a dict such as {{'ca_file': '/etc/webstack/tls/ca.pem'}}, "
+            "or leave it out"
+        )
     try:
-        servers = topology.backend_servers(hosts, hostvars, name=name, port=port, check=check)
+        servers = topology.backend_servers(hosts, hostvars, name=name, port=port, check=check, tls=tls is not None)
     except topology.TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
     if "servers" in options:
         raise AnsibleFilterError(f"backend {name}: servers are made from the hosts; leave the option servers out")
+    if tls is not None:
+        options["tls"] = dict(tls)
     return {"name": name, "servers": [server.as_data() for server in servers], **options}
 
 

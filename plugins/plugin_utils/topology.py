@@ -53,7 +53,10 @@ class TopologyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BackendServer:
-    """One server of an HAProxy backend. `port` in PORTS, `weight` in WEIGHTS; `name` is the inventory name."""
+    """One server of an HAProxy backend. `port` in PORTS, `weight` in WEIGHTS; `name` is the inventory name.
+
+    `tls_name` is the name that its certificate must hold; None for a server without TLS.
+    """
 
     name: str
     address: Address
@@ -62,10 +65,14 @@ class BackendServer:
     weight: int
     backup: bool
     maintenance: bool
+    tls_name: str | None = None
 
     def as_data(self) -> dict[str, Any]:
-        """The server as plain data: the same keys, the address as a string without brackets, IPv6 compressed."""
-        return {
+        """The server as plain data: the same keys, the address as a string without brackets, IPv6 compressed.
+
+        `tls_name` is among them only where there is one.
+        """
+        data = {
             "name": self.name,
             "address": str(self.address),
             "port": self.port,
@@ -74,6 +81,7 @@ class BackendServer:
             "backup": self.backup,
             "maintenance": self.maintenance,
         }
+        return data if self.tls_name is None else data | {"tls_name": self.tls_name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +178,26 @@ def address(name: str, hostvars: HostVars) -> Address:
 
 
 def backend_servers(
-    names: Sequence[str], hostvars: HostVars, *, name: str, port: int | str, check: bool | str = True
+    names: Sequence[str],
+    hostvars: HostVars,
+    *,
+    name: str,
+    port: int | str,
+    check: bool | str = True,
+    tls: bool = False,
 ) -> list[BackendServer]:
     """The servers of the HAProxy backend `name`: one for each host in `names`, in that order.
 
-    All listen on `port` (PORTS); `check` says whether HAProxy checks their health.
+    All listen on `port` (PORTS); `check` says whether HAProxy checks their health. With `tls` the certificate of each
+    must hold its inventory name.
 
     Reads of each host: what `address` reads, `haproxy_weight` (WEIGHTS, default 100, relative to the other servers),
     `haproxy_backup` and `haproxy_maintenance` (booleans, default false).
 
     Raises TopologyError for an empty list, a host that is unknown, listed twice or without a usable address, an
     address that two hosts share, a value of a wrong type or out of range, and for a backend that could not serve:
-    every server a backup, or none left that takes traffic (each in maintenance or of weight 0).
+    every server a backup, or none left that takes traffic (each in maintenance or of weight 0). With `tls` also for a
+    host that is named by an address, because HAProxy verifies certificates by host name only.
     """
     where = f"backend {_block_name(name, 'backend')}"
     port = _number(port, where, "port", PORTS)
@@ -195,6 +211,7 @@ def backend_servers(
             weight=_number(variables.get("haproxy_weight", DEFAULT_WEIGHT), host, "haproxy_weight", WEIGHTS),
             backup=_boolean(variables.get("haproxy_backup", False), host, "haproxy_backup"),
             maintenance=_boolean(variables.get("haproxy_maintenance", False), host, "haproxy_maintenance"),
+            tls_name=_tls_name(host, where) if tls else None,
         )
         for host, variables in _hosts(names, hostvars, where)
     ]
@@ -437,6 +454,17 @@ def _server_name(host: str, where: str) -> str:
             "rename the host in the inventory to letters, digits, '_', '-', '.' and ':' only"
         )
     return host
+
+
+def _tls_name(host: str, where: str) -> str:
+    try:
+        ip_address(host)
+    except ValueError:
+        return host
+    raise TopologyError(
+        f"{where}: HAProxy cannot verify the certificate of {host}, an address; "
+        "give the host a name in the inventory and the address as its webstack_address"
+    )
 
 
 # --- what hosts are to each other -------------------------------------------------------------------------------------
