@@ -1,6 +1,14 @@
 """The unit and gunicorn's configuration, as systemd and gunicorn themselves read them."""
 
+import contextlib
 import json
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -168,6 +176,142 @@ def test_gunicorn_reads_every_setting(settings) -> None:
     assert {name: found[name] for name in expected} == expected
 
 
+class TestTls:
+    """gunicorn's hook for contexts, run here with certificates that are made here."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        self.issue(tmp_path, "certificate.pem", "key.pem")
+        return tmp_path
+
+    @staticmethod
+    def issue(folder: Path, certificate: str, key: str) -> None:
+        """A certificate put in place as every program should: by renames."""
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=app"]
+        files = ["-keyout", folder / "new.key", "-out", folder / "new.pem"]
+        subprocess.run(["openssl", "req", "-x509", "-days", "2", *curve, *files], check=True, capture_output=True)
+        (folder / "new.key").rename(folder / key)
+        (folder / "new.pem").rename(folder / certificate)
+
+    @pytest.fixture
+    def loaded(self, config, folder) -> dict[str, Any]:
+        """The configuration as gunicorn has it once it has started."""
+        found: dict[str, Any] = {}
+        files = {"certificate": f"{folder}/certificate.pem", "key": f"{folder}/key.pem"}
+        exec(config(appserver_tls=files), found)  # noqa: S102
+        found["SILENCE"] = 0.3
+        found["on_starting"](None)
+        return found
+
+    @staticmethod
+    def speak(loaded: dict[str, Any], client: ssl.SSLContext | None, session: Any = None) -> Any:
+        """A connection of ``client`` to a worker; the client's side of it. Without a client, one that says nothing."""
+        ends = socket.socketpair()
+        worker = threading.Thread(target=lambda: TestTls.work(loaded, ends[0]))
+        worker.start()
+        try:
+            if client is None:
+                return ends[1].recv(1)
+            client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+            with client.wrap_socket(ends[1], session=session) as ours:
+                ours.sendall(b"hello")
+                assert ours.recv(10) == b"hello"
+                return SimpleNamespace(
+                    certificate=ours.getpeercert(True),
+                    version=ours.version(),
+                    suite=ours.cipher()[0],
+                    session=ours.session,
+                    resumed=ours.session_reused,
+                )
+        finally:
+            worker.join(5)
+            assert not worker.is_alive()
+            ends[1].close()
+
+    @staticmethod
+    def work(loaded: dict[str, Any], end: socket.socket) -> None:
+        """As a worker of gunicorn does it: an own context, no handshake of its own."""
+        with contextlib.suppress(ConnectionResetError, ssl.SSLError):
+            context = loaded["ssl_context"](None, None)
+            with context.wrap_socket(end, server_side=True, do_handshake_on_connect=False) as ours:
+                ours.sendall(ours.recv(100))
+        end.close()
+
+    def test_gunicorn_takes_the_hook(self, settings) -> None:
+        found = settings(appserver_tls={"certificate": "/tls/c.pem", "key": "/tls/k.pem"})
+        assert (found["certfile"], found["keyfile"]) == ("/tls/c.pem", "/tls/k.pem")
+        assert "ssl_context" in found["ssl_context"]
+        assert "on_starting" in found["on_starting"]
+        assert found["do_handshake_on_connect"] is False
+
+    def test_without_a_certificate_nothing_of_it_is_there(self, config) -> None:
+        assert "import ssl" not in config()
+        assert "certfile" not in config()
+
+    def test_a_session_is_resumed(self, loaded) -> None:
+        """Catches a context for each connection: it cannot read the ticket of another one."""
+        client = ssl.create_default_context()
+        first = self.speak(loaded, client)
+        assert not first.resumed
+        assert self.speak(loaded, client, first.session).resumed
+
+    def test_an_exchanged_certificate_is_used_at_once(self, loaded, folder) -> None:
+        client = ssl.create_default_context()
+        first = self.speak(loaded, client)
+        self.issue(folder, "certificate.pem", "key.pem")
+        second = self.speak(loaded, client, first.session)
+        assert second.certificate != first.certificate
+        assert not second.resumed
+        assert self.speak(loaded, client).certificate == second.certificate
+
+    def test_between_two_files_the_one_before_stays(self, loaded, folder, capsys) -> None:
+        client = ssl.create_default_context()
+        first = self.speak(loaded, client)
+        self.issue(folder, "waiting.pem", "key.pem")
+        for _twice in range(2):
+            assert self.speak(loaded, client).certificate == first.certificate
+        assert capsys.readouterr().out.count("stays in use: [X509: KEY_VALUES_MISMATCH]") == 1
+        (folder / "waiting.pem").rename(folder / "certificate.pem")
+        assert self.speak(loaded, client).certificate != first.certificate
+        (folder / "certificate.pem").unlink()
+        assert self.speak(loaded, client).certificate != first.certificate
+
+    def test_a_start_without_a_certificate_says_so(self, loaded, folder) -> None:
+        (folder / "key.pem").unlink()
+        with pytest.raises(
+            SystemExit, match=r"certificate\.pem cannot be used with the key .*/key\.pem: .*No such file"
+        ):
+            loaded["on_starting"](None)
+
+    @pytest.mark.parametrize(
+        ("suites", "outcome"),
+        [
+            ("ECDHE-ECDSA-AES128-GCM-SHA256", "TLSv1.2"),
+            ("ECDHE-ECDSA-CHACHA20-POLY1305", "TLSv1.2"),
+            ("ECDHE-ECDSA-AES128-SHA256", None),
+            ("ECDHE-ECDSA-AES128-SHA", None),
+        ],
+    )
+    def test_only_the_suites_of_the_guidelines(self, loaded, suites, outcome) -> None:
+        client = ssl.create_default_context()
+        assert self.speak(loaded, client).version == "TLSv1.3"
+        client = ssl.create_default_context()
+        client.maximum_version = ssl.TLSVersion.TLSv1_2
+        client.set_ciphers(suites)
+        if outcome is None:
+            with pytest.raises((ssl.SSLError, OSError)):
+                self.speak(loaded, client)
+        else:
+            found = self.speak(loaded, client)
+            assert (found.version, found.suite) == (outcome, suites)
+
+    def test_a_silent_client_is_dropped(self, loaded) -> None:
+        """Catches a worker that waits for the handshake for as long as the client likes."""
+        started = time.monotonic()
+        assert self.speak(loaded, None) == b""
+        assert time.monotonic() - started < 3
+
+
 @pytest.mark.parametrize(
     ("bind", "listens"),
     [
@@ -179,6 +323,14 @@ def test_gunicorn_reads_every_setting(settings) -> None:
 )
 def test_every_kind_of_address(config, bind, listens) -> None:
     assert f'bind = ["{listens}"]' in lines(config(appserver_bind=bind))
+
+
+def test_the_unit_tells_whom_to_trust(unit) -> None:
+    """The host checks ask as it says."""
+    tls = {"certificate": "/tls/c.pem", "key": "/tls/k.pem"}
+    assert lines(unit(appserver_tls=tls))[-2:] == ["TrustedBy=/tls/c.pem", "ServerName="]
+    text = lines(unit(appserver_tls={**tls, "ca": "/tls/ca.pem", "name": "app.internal"}))
+    assert text[-2:] == ["TrustedBy=/tls/ca.pem", "ServerName=app.internal"]
 
 
 def test_both_start_with_the_notice(unit, config) -> None:

@@ -1,38 +1,43 @@
 #!/usr/bin/python3
 """Ask an address at a steady rate, until a file appears; then print how each request ended.
 
-Usage: load ADDRESS PORT FILE. Every request has a connection of its own: none may be refused or broken.
+Usage: load ADDRESS PORT FILE CA. Every request has a connection of its own, whose certificate is verified: none may be
+refused or broken.
 """
 
 import http.client
 import json
+import ssl
 import sys
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 
-PAUSE = 0.01
+PAUSE = 0.02
 LONGEST = 120
 
 address, port, file = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+tls = ssl.create_default_context(cafile=sys.argv[4])
 ends = Counter()
 slowest = 0.0
 versions = []
+certificates = []
 lock = threading.Lock()
 
 
 def ask():
     global slowest
     started = time.monotonic()
-    connection = http.client.HTTPConnection(address, port, timeout=20)
+    connection = http.client.HTTPSConnection(address, port, timeout=20, context=tls)
     try:
         connection.request("GET", "/healthz")
+        certificate = connection.sock.getpeercert()["serialNumber"]
         answer = connection.getresponse()
         version = json.loads(answer.read()).get("version")
         end = str(answer.status)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        version, end = None, repr(error)
+        version, certificate, end = None, None, repr(error)
     finally:
         connection.close()
     with lock:
@@ -40,6 +45,8 @@ def ask():
         slowest = max(slowest, time.monotonic() - started)
         if version and version not in versions:
             versions.append(version)
+        if certificate and certificate not in certificates:
+            certificates.append(certificate)
 
 
 threads = []
@@ -50,4 +57,4 @@ while not file.exists() and time.monotonic() < started + LONGEST:
     time.sleep(PAUSE)
 for thread in threads:
     thread.join()
-print(json.dumps({"ends": ends, "slowest": slowest, "versions": versions}))
+print(json.dumps({"ends": ends, "slowest": slowest, "versions": versions, "certificates": certificates}))

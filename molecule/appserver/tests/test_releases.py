@@ -21,7 +21,8 @@ testinfra_hosts = ["ansible://appservers"]
 SCENARIO = Path(__file__).resolve().parents[1]
 HELLO = (SCENARIO / "files/hello/hello.py").read_text()
 STRANGE = json.loads((SCENARIO / "files/strange.json").read_text())
-CANARY = "canary-7f3a"
+TLS = Path("/etc/webstack/tls")
+CA = str(TLS / "ca.pem")
 
 Deploy = Callable[..., "Run"]
 
@@ -85,8 +86,12 @@ def deploy(tmp_path: Path) -> Deploy:
 @pytest.fixture
 def about(host: Host) -> Callable[[], dict[str, Any]]:
     """What the application that serves says about itself."""
-    program = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8001/', timeout=10).read().decode())"
-    return lambda: json.loads(host.check_output("python3 -c %s", program))
+    program = (
+        "import ssl, sys, urllib.request as u\n"
+        "tls = ssl.create_default_context(cafile=sys.argv[2]) if sys.argv[1] == 'https' else None\n"
+        "print(u.urlopen(sys.argv[1] + '://127.0.0.1:8001/', timeout=15, context=tls).read().decode())"
+    )
+    return lambda scheme="https": json.loads(host.check_output("python3 -c %s %s %s", program, scheme, CA))
 
 
 @pytest.fixture
@@ -94,7 +99,9 @@ def stream(host: Host) -> Iterator[Callable[[], dict[str, Any]]]:
     """A steady stream of requests from now on; called, it ends and tells how they ended."""
     end, report = "/run/load.end", "/run/load.report"
     host.check_output("rm -f %s %s", end, report)
-    host.check_output("systemd-run --quiet --unit=load -p StandardOutput=file:%s load 127.0.0.1 8001 %s", report, end)
+    host.check_output(
+        "systemd-run --quiet --unit=load -p StandardOutput=file:%s load 127.0.0.1 8001 %s %s", report, end, CA
+    )
 
     def stop() -> dict[str, Any]:
         host.check_output("touch %s; while systemctl is-active --quiet load; do sleep 0.1; done", end)
@@ -207,9 +214,17 @@ class TestReleases:
     def test_a_failing_migration_stops_the_play(self, deploy: Deploy, about) -> None:
         before = about()
         deploy(files=version("three"), migrate=["python3", "-c", "raise SystemExit('no such column')"]).failed(
-            "no such column"
+            "keeps serving as before. Its migration failed: the command", "ended with status 1", "no such column"
         )
         assert about() == before
+
+    def test_a_failing_migration_tells_no_password(self, deploy: Deploy) -> None:
+        """Not even the one in a URL, which the program may print without the rest of it."""
+        tell = "import os; raise SystemExit('refused: ' + os.environ['ADMIN_URL'].split(':')[2].split('@')[0])"
+        secrets = {"ADMIN_URL": "mysql://admin:canary-5d1e@db1/shop"}
+        run = deploy("-vvv", files=version("three"), migrate=["python3", "-c", tell], migrate_secrets=secrets)
+        run.failed("Its migration failed", "refused: ****")
+        assert "canary" not in run.output
 
     def test_a_broken_setting_stops_the_play(self, deploy: Deploy, about) -> None:
         before = about()
@@ -220,6 +235,19 @@ class TestReleases:
         deploy(files=version("two"), bind={"address": "127.0.0.1", "port": 8000}).failed("Address already in use")
         deploy(files=version("two"), environment={"A-B": "x"}).failed("must be made of letters, digits and _")
         assert about() == before
+
+    def test_a_changed_password_loses_no_request(self, deploy: Deploy, stream, about) -> None:
+        """Nothing else changes: the release that serves is tried with it, and restarted."""
+        deploy(files=version("two"), secrets={"DATABASE_URL": "mysql://u:first@db1/d"}).succeeded()
+        before = about()
+        deploy(files=version("two"), secrets={"DATABASE_URL": "mysql://u:second@db1/d"}).succeeded()
+        report = stream()
+        assert set(report["ends"]) == {"200"}
+        assert sum(report["ends"].values()) > 100, "there was hardly a stream"
+        after = about()
+        assert after["environment"]["DATABASE_URL"] == "mysql://u:second@db1/d"
+        assert after["release"] == before["release"]
+        assert after["parent"] != before["parent"]
 
     def test_a_changed_secret_arrives_and_is_shown_nowhere(self, deploy: Deploy, stream, about) -> None:
         """Neither by a run that works nor by one that does not; the application itself is kept from telling too."""
@@ -293,6 +321,87 @@ class TestService:
         deploy(files=version("two")).succeeded()
         assert about()["version"] == "two"
         assert host.service("hello").is_enabled
+
+
+class TestTls:
+    """With clients that verify the certificate; the stream of requests does, too."""
+
+    @pytest.fixture(autouse=True)
+    def good_certificate(self, host: Host) -> Iterator[None]:
+        yield
+        host.check_output("rm -rf %s/application && issue", TLS)
+
+    @pytest.fixture
+    def serial(self, host: Host) -> Callable[[], str]:
+        """Number of the certificate that is shown."""
+        return lambda: host.check_output(
+            "openssl s_client -connect 127.0.0.1:8001 </dev/null 2>/dev/null | openssl x509 -noout -serial"
+        ).removeprefix("serial=")
+
+    def test_an_exchanged_certificate_is_used_without_a_restart(self, host: Host, about, serial, stream) -> None:
+        """Catches a context that is made once for all. No handshake fails while the files change."""
+        before, process = serial(), about()["parent"]
+        for _three_times in range(3):
+            host.check_output("issue && sleep 0.5")
+        after = serial()
+        report = stream()
+        assert set(report["ends"]) == {"200"}
+        assert after != before
+        assert len(report["certificates"]) >= 3
+        assert {before, after} <= {number.zfill(len(before)) for number in report["certificates"]}
+        assert about()["parent"] == process
+
+    @pytest.mark.parametrize(
+        ("spoil", "reason"),
+        [
+            ("cp {0}/other.key {0}/application/key.pem", "does not belong to the key"),
+            ("chmod 0600 {0}/application/key.pem", "key.pem of its certificate cannot be read: Permission denied"),
+            ("rm {0}/application/certificate.pem", "certificate.pem of its certificate cannot be read: No such file"),
+        ],
+        ids=["foreign key", "secret key", "no certificate"],
+    )
+    def test_a_bad_one_stops_the_play_and_nobody_notices(
+        self, host: Host, deploy: Deploy, about, serial, stream, spoil, reason
+    ) -> None:
+        """The processes that run go on with the one that they have."""
+        before = about(), serial()
+        host.check_output(spoil.format(TLS))
+        deploy(files=version("three"), environment={"X": "1"}).failed(reason, "keeps serving as before")
+        assert set(stream()["ends"]) == {"200"}
+        assert (about(), serial()) == before
+
+    def test_one_that_proxies_would_refuse_does_not_go_live(self, deploy: Deploy, about) -> None:
+        before = about()
+        tls = {name: f"{TLS}/application/{name}.pem" for name in ("certificate", "key")}
+        deploy(files=version("three"), tls={**tls, "ca": CA, "name": "other.internal"}, start_timeout=3).failed(
+            "its certificate is not accepted, Hostname mismatch", "keeps serving as before"
+        )
+        deploy(files=version("three"), tls={**tls, "ca": f"{TLS}/other.pem"}, start_timeout=3).failed(
+            "its certificate is not accepted, unable to get local issuer certificate"
+        )
+        assert about() == before
+
+    def test_clients_that_say_nothing_do_not_keep_the_workers(self, host: Host, about) -> None:
+        """Catches a worker that waits for a handshake until gunicorn kills it, after 30 s. There are two."""
+        workers = host.check_output("pgrep -P %s", str(about()["parent"]))
+        program = (
+            "import socket, ssl, sys, time, urllib.request as u\n"
+            "silent = [socket.create_connection(('127.0.0.1', 8001)) for _ in range(4)]\n"
+            "time.sleep(0.5)\n"
+            "started = time.monotonic()\n"
+            "tls = ssl.create_default_context(cafile=sys.argv[1])\n"
+            "u.urlopen('https://127.0.0.1:8001/healthz', timeout=25, context=tls)\n"
+            "print(time.monotonic() - started)"
+        )
+        assert 3 < float(host.check_output("python3 -c %s %s", program, CA)) < 15
+        assert host.check_output("pgrep -P %s", str(about()["parent"])) == workers
+
+    def test_without_it_and_back(self, deploy: Deploy, about) -> None:
+        deploy(files=version("plain"), tls={}).succeeded()
+        assert about("http")["version"] == "plain"
+        assert deploy(files=version("plain"), tls={}).succeeded().changed == 0
+        deploy(files=version("two")).succeeded()
+        assert about()["version"] == "two"
 
 
 class TestSources:
