@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-SECRETS = ("application", "backup", "clone", "migration", "monitoring", "replication")
+SECRETS = ("application", "clone", "migration", "replication")
 # Letters only, so that no quoting and no URL writes it in another way.
 CANARY = "CanaryThatMustNotSing"
 

@@ -9,7 +9,7 @@ import pytest
 def test_plain_http_leads_to_https(front_door):
     """Path and query survive. Catches a site that still answers in the clear."""
     answer = front_door.plain.get("/api/entries?limit=1")
-    assert (answer.status, answer.headers["Location"]) == (301, f"https://{front_door.host}/api/entries?limit=1")
+    assert (answer.status, answer.headers["Location"]) == (308, f"https://{front_door.host}/api/entries?limit=1")
 
 
 def test_browsers_are_told_to_stay_with_https(front_door):
