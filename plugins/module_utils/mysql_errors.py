@@ -30,6 +30,11 @@ _MEANINGS = {
     1789: _UNSERVED,
     2003: "nothing answers there. Does MySQL run and listen on that address (bind_address)? Does a firewall drop it?",
     2013: "the connection broke",
+    2026: (
+        "no TLS connection comes about. The certificate that the source shows has to be signed by the CA that this"
+        " replica trusts (mysql_replication_tls.ca, the module's option source_ca), made out to the address that the"
+        " replica connects to (a subjectAltName of it, IP: for an address) and not expired"
+    ),
     2061: "the account's password is only sent over an encrypted connection; keep TLS on",
     3118: "the account is locked on the source",
     3159: "the source takes encrypted connections only; keep TLS on",
@@ -38,7 +43,7 @@ _MEANINGS = {
     13121: "the relay log here cannot be read",
 }
 
-REFUSED_FOR_GOOD = frozenset({1045, 1130, 1142, 1227, 1236, 1593, 1789, 2061, 3118, 3159, 13114, 13117})
+REFUSED_FOR_GOOD = frozenset({1045, 1130, 1142, 1227, 1236, 1593, 1789, 2026, 2061, 3118, 3159, 13114, 13117})
 """Errors that no further attempt to connect heals."""
 
 _REBUILT = frozenset({1032, 1049, 1062, 1146, 1236, 1396, 1789, 13114, 13121})

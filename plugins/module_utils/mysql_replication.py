@@ -28,6 +28,10 @@ class Endpoint:
     user: str
     password: str = field(repr=False)
     tls: bool = True
+    ca: str = ""
+    """File with the certificate of the CA that the source's certificate is verified with."""
+    verify: bool = False
+    """Whether the source's certificate has to be made out to its address."""
     connect_retry: int = 5
     retry_count: int = 0
     heartbeat_period: float = 5.0
@@ -164,6 +168,8 @@ OPTIONS = {
     "user": "SOURCE_USER",
     "password": "SOURCE_PASSWORD",
     "tls": "SOURCE_SSL",
+    "ca": "SOURCE_SSL_CA",
+    "verify": "SOURCE_SSL_VERIFY_SERVER_CERT",
     "connect_retry": "SOURCE_CONNECT_RETRY",
     "retry_count": "SOURCE_RETRY_COUNT",
     "heartbeat_period": "SOURCE_HEARTBEAT_PERIOD",
@@ -325,6 +331,7 @@ def _provision(wanted: Endpoint, local: Local, source: Source, intent: Intent) -
         clones=True,
     )
     donors = Step("SET GLOBAL clone_valid_donor_list = %s", (f"{wanted.host}:{wanted.port}",))
+    trust = (Step("SET GLOBAL clone_ssl_ca = %s", (wanted.ca,)),) if wanted.ca else ()
     # Reset first: if CLONE is interrupted after it has dropped the data, this is a server with neither channel nor
     # databases, which the next run provisions.
     reset = (STOP, RESET) if local.channel else ()
@@ -333,7 +340,7 @@ def _provision(wanted: Endpoint, local: Local, source: Source, intent: Intent) -
     drop = (READ_ONLY_BUT_FOR_ROOT,) if local.schemas else ()
     return _plan(
         local,
-        (*reset, donors, *drop, clone, _change(_options(wanted)), START),
+        (*reset, donors, *trust, *drop, clone, _change(_options(wanted)), START),
         {
             "replication": f"from {local.channel.endpoint}" if local.channel else "none",
             "data": ", ".join(local.schemas) or "no databases",

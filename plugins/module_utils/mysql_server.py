@@ -20,6 +20,9 @@ MINIMUM = (8, 4)
 
 NOBODY_ANSWERS = frozenset({2002, 2003})
 
+TLS_FAILED = 2026
+"""What MySQL's own client, a replica's receiver too, says of a certificate that it does not accept."""
+
 
 class ServerError(Exception):
     """What the server, or the way to it, refused; `number` is MySQL's, or 0."""
@@ -46,15 +49,11 @@ class Server:
         return cls(unix_socket=unix_socket, user=user, connect_timeout=timeout, read_timeout=timeout)
 
     @classmethod
-    def remote(cls, host: str, port: int, user: str, password: str, *, tls: bool, timeout: float) -> Server:
+    def remote(
+        cls, host: str, port: int, user: str, password: str, *, tls: bool, ca: str = "", timeout: float
+    ) -> Server:
         """Another host's server, with an account and a way that are the replication connection's own."""
-        tls_arguments: dict[str, Any] = {"ssl_disabled": True}
-        if tls:
-            # Encrypted, not authenticated: what SOURCE_SSL without a CA does.
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            tls_arguments = {"ssl": context}
+        tls_arguments = {"ssl": tls_context(ca)} if tls else {"ssl_disabled": True}
         return cls(
             host=host,
             port=port,
@@ -84,6 +83,9 @@ class Server:
             if not number or isinstance(error, (OSError, pymysql.OperationalError, pymysql.InterfaceError)):
                 self.close()
             message = str(error.args[1]) if number and len(error.args) > 1 else str(error)
+            if isinstance(getattr(error, "original_exception", None), ssl.SSLError):
+                # PyMySQL says that it cannot connect.
+                number = TLS_FAILED
             raise (NoServerError if number in NOBODY_ANSWERS else ServerError)(number, message) from error
 
     def value(self, expression: str, values: Sequence[Any] = ()) -> Any:
@@ -97,6 +99,18 @@ class Server:
     def plugins(self) -> frozenset[str]:
         """Names of the plugins that are active."""
         return frozenset(row["Name"] for row in self.rows("SHOW PLUGINS") if row["Status"] == "ACTIVE")
+
+    def served_certificate(self) -> bytes:
+        """The certificate that the server shows a client now, DER."""
+        # Through the socket, too: that the handshake is the one that clients of the network get is all that matters.
+        # Not verified, because what is compared is the certificate itself.
+        other = Server(**self._arguments, ssl=tls_context())
+        try:
+            other.rows("SELECT 1")
+            # PyMySQL has no public way to ask.
+            return other._connection._sock.getpeercert(binary_form=True) or b""
+        finally:
+            other.close()
 
     def wait(self, timeout: float) -> None:
         """Return as soon as the server answers; ServerError, with the last reason, if it does not in time."""
@@ -118,6 +132,20 @@ class Server:
             with contextlib.suppress(pymysql.MySQLError):
                 self._connection.close()
             self._connection = None
+
+
+def tls_context(ca: str = "") -> ssl.SSLContext:
+    """As MySQL does it: encrypted, and authenticated by name or address where there is a CA."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not ca:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        context.load_verify_locations(ca)
+    except OSError as error:
+        raise ServerError(TLS_FAILED, f"the CA's certificate {ca} cannot be used: {error}") from error
+    return context
 
 
 def series(version: str) -> tuple[int, int]:

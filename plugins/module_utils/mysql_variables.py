@@ -26,6 +26,19 @@ STARTUP_ONLY = frozenset(
     }
 )
 
+TLS_STATUS = {
+    "ssl_ca": "current_tls_ca",
+    "ssl_capath": "current_tls_capath",
+    "ssl_cert": "current_tls_cert",
+    "ssl_cipher": "current_tls_cipher",
+    "ssl_crl": "current_tls_crl",
+    "ssl_crlpath": "current_tls_crlpath",
+    "ssl_key": "current_tls_key",
+    "tls_ciphersuites": "current_tls_ciphersuites",
+    "tls_version": "current_tls_version",
+}
+"""Variables that new connections get only after a reload, and the status variables that say what they get."""
+
 _SUFFIXES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SWITCHES = {"ON": "ON", "TRUE": "ON", "1": "ON", "OFF": "OFF", "FALSE": "OFF", "0": "OFF"}
 _SIZE = re.compile(r"([0-9]+)([KMGT])", re.IGNORECASE)
@@ -53,6 +66,15 @@ def differences(wanted: Mapping[str, bool | int | float | str], running: Mapping
         if actual is None or not _same(name, text, actual, running):
             found.append(Difference(name, actual, text))
     return found
+
+
+def tls_differences(wanted: Mapping[str, bool | int | float | str], status: Mapping[str, str]) -> list[Difference]:
+    """What of TLS is wanted and not in force, whatever the variables say."""
+    return [
+        Difference(name, status[current], literal(wanted[name]))
+        for name, current in TLS_STATUS.items()
+        if name in wanted and current in status and status[current] != literal(wanted[name])
+    ]
 
 
 def literal(value: bool | int | float | str) -> str:

@@ -34,13 +34,9 @@ attributes:
   diff_mode:
     description: Shows the settings that change, and what happens to the data. Passwords are hidden.
     support: full
-  platform:
-    description: Systems that the module is written for.
-    platforms: posix
-    support: full
+extends_documentation_fragment:
+  - foobar.webstack.mysql
 requirements:
-  - PyMySQL on the host (Debian and Ubuntu package C(python3-pymysql))
-  - MySQL 8.4 or later
   - for C(CLONE), the plugin C(mysql_clone.so) on both servers, one release series, and a source with an IPv4 address
 options:
   state:
@@ -64,9 +60,16 @@ options:
     description: Its password. Required for O(state=running).
     type: str
   source_tls:
-    description: Whether the connection to the source is encrypted. It is not authenticated.
+    description: Whether the connection to the source is encrypted. It is authenticated with O(source_ca).
     type: bool
     default: true
+  source_ca:
+    description:
+      - File on the host with the certificates of the CAs that may have signed the source's certificate, PEM.
+      - With it the source's certificate is verified, by replication with the address in O(source_host), which has to
+        be among its subjectAltNames, and by C(CLONE), which compares no name. This module asks the source in the same
+        way. Without it anybody could be the source.
+    type: path
   connect_retry:
     description: Seconds between attempts to connect. MySQL's own default of 60 leaves a replica behind for that long.
     type: int
@@ -119,14 +122,6 @@ options:
     description: Unit that is started after C(CLONE) where nothing starts the server again by itself.
     type: str
     default: mysql
-  login_unix_socket:
-    description: Socket of the server.
-    type: path
-    default: /run/mysqld/mysqld.sock
-  login_user:
-    description: Account, one that the server knows by the socket (C(auth_socket)).
-    type: str
-    default: root
 seealso:
   - module: foobar.webstack.mysql_settings
 """
@@ -236,6 +231,8 @@ def observe_channel(server: Server, known_password: str) -> Channel | None:
         user=status["Source_User"],
         password=text(stored[0]["User_password"]) if stored else known_password,
         tls=status["Source_SSL_Allowed"] == "Yes",
+        ca=status["Source_SSL_CA_File"],
+        verify=status["Source_SSL_Verify_Server_Cert"] == "Yes",
         connect_retry=int(status["Connect_Retry"]),
         retry_count=int(status["Source_Retry_Count"]),
         heartbeat_period=float(settings[0]["HEARTBEAT_INTERVAL"]) if settings else 0.0,
@@ -297,15 +294,22 @@ def observe(server: Server, known_password: str) -> Local:
 
 def observe_source(endpoint: Endpoint, server: Server, local: Local, timeout: int) -> Source | Unreachable:
     """What the source is, asked by the way and the account of the replication. `local` must be older than this."""
-    remote = Server.remote(
-        endpoint.host, endpoint.port, endpoint.user, endpoint.password, tls=endpoint.tls, timeout=timeout
-    )
     try:
-        variables, plugins = remote.variables(), remote.plugins()
+        remote = Server.remote(
+            endpoint.host,
+            endpoint.port,
+            endpoint.user,
+            endpoint.password,
+            tls=endpoint.tls,
+            ca=endpoint.ca,
+            timeout=timeout,
+        )
+        try:
+            variables, plugins = remote.variables(), remote.plugins()
+        finally:
+            remote.close()
     except ServerError as error:
         return Unreachable(error.number, str(error))
-    finally:
-        remote.close()
     executed, purged = variables["gtid_executed"], variables["gtid_purged"]
     return Source(
         version=variables["version"],
@@ -363,6 +367,12 @@ class Convergence:
         )
         wanted = self.endpoint()
         source = observe_source(wanted, self.server, local, self.timeout)
+        if self.module.check_mode and isinstance(source, Unreachable) and local.channel:
+            # Certificate or password may be what an earlier task would have changed on the source. Asked as the running
+            # replication does, and no less safely, it still tells whether the data fits.
+            existing = local.channel.endpoint
+            if (existing.host, existing.port) == (wanted.host, wanted.port):
+                source = observe_source(existing, self.server, local, self.timeout)
         self.at_start = local.gtid_executed
         self.to_have = source.gtid_executed if isinstance(source, Source) else ""
         return plan(wanted, local, source, intent)
@@ -376,6 +386,8 @@ class Convergence:
             user=params["source_user"],
             password=params["source_password"],
             tls=params["source_tls"],
+            ca=(params["source_ca"] or "") if params["source_tls"] else "",
+            verify=params["source_tls"] and bool(params["source_ca"]),
             connect_retry=params["connect_retry"],
             retry_count=params["retry_count"],
             heartbeat_period=params["heartbeat_period"],
@@ -494,6 +506,7 @@ def argument_spec() -> dict[str, Any]:
         "source_user": {"type": "str"},
         "source_password": {"type": "str", "no_log": True},
         "source_tls": {"type": "bool", "default": True},
+        "source_ca": {"type": "path"},
         "connect_retry": {"type": "int", "default": 5},
         "retry_count": {"type": "int", "default": 0},
         "heartbeat_period": {"type": "float", "default": 5.0},

@@ -17,6 +17,9 @@ description:
     configuration file stays the one place where settings stand.
   - When one of the differences takes a restart, none is changed at runtime, and RV(restart_required) names those that
     wait for it. That is read from the server itself, so a restart that an interrupted run owed is still found.
+  - What belongs to TLS takes effect with C(ALTER INSTANCE RELOAD TLS), which is executed when a variable of TLS differs
+    from what connections get, or the certificate in the file C(ssl_cert) from the one that is served. Connections that
+    exist go on. Where the server does not take a certificate, it goes on with the one that it had.
 attributes:
   check_mode:
     description: Reports what it would change and changes nothing.
@@ -24,13 +27,8 @@ attributes:
   diff_mode:
     description: Shows the running and the wanted value of each variable that differs.
     support: full
-  platform:
-    description: Systems that the module is written for.
-    platforms: posix
-    support: full
-requirements:
-  - PyMySQL on the host (Debian and Ubuntu package C(python3-pymysql))
-  - MySQL 8.4 or later
+extends_documentation_fragment:
+  - foobar.webstack.mysql
 options:
   variables:
     description:
@@ -46,14 +44,6 @@ options:
         about instead.
     type: path
     required: true
-  login_unix_socket:
-    description: Socket of the server.
-    type: path
-    default: /run/mysqld/mysqld.sock
-  login_user:
-    description: Account, one that the server knows by the socket (C(auth_socket)).
-    type: str
-    default: root
 seealso:
   - module: foobar.webstack.mysql_replica
 """
@@ -87,11 +77,13 @@ statements:
   returned: success
   type: list
   elements: str
-  sample: ["SET GLOBAL `max_connections` = 300"]
+  sample: ["SET GLOBAL `max_connections` = 300", "ALTER INSTANCE RELOAD TLS"]
 """
 
 import os
+import ssl
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError, unsupported
@@ -99,12 +91,15 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_variables im
     Difference,
     assignment,
     differences,
+    tls_differences,
 )
 
 LOCK_SECONDS = 30
 """How long read-only may wait for transactions that are open."""
 
 VARIABLE_IS_READ_ONLY = 1238
+
+RELOAD_TLS = "ALTER INSTANCE RELOAD TLS"
 
 
 def started_with(server: Server, config_file: str) -> bool:
@@ -128,6 +123,43 @@ def set_at_runtime(server: Server, difference: Difference) -> bool:
     return True
 
 
+def stale_tls(server: Server, wanted: dict[str, Any]) -> list[Difference]:
+    """What of TLS is not what connections get: settings, or the certificate after a reload that did not happen."""
+    status = server.rows("SHOW GLOBAL STATUS LIKE 'Current_tls_%'")
+    found = tls_differences(wanted, {row["Variable_name"].lower(): row["Value"] for row in status})
+    file = wanted.get("ssl_cert")
+    if found or not file:
+        return found
+    try:
+        with open(file, encoding="ascii") as lines:
+            certificate = ssl.PEM_cert_to_DER_cert(first_certificate(lines.read()))
+    except (OSError, ValueError) as error:
+        raise ServerError(0, f"ssl_cert = {file}: {error}") from error
+    if server.served_certificate() != certificate:
+        found = [Difference("ssl_cert", "another certificate", str(file))]
+    return found
+
+
+def first_certificate(text: str) -> str:
+    """The leaf of a chain."""
+    start, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    if start not in text or end not in text:
+        raise ValueError("it holds no certificate")
+    return start + text.split(start, 1)[1].split(end, 1)[0] + end
+
+
+def reload_tls(server: Server) -> None:
+    """Let new connections have what the variables and files say. Where these are no good, the server says so."""
+    try:
+        server.rows(RELOAD_TLS)
+    except ServerError as error:
+        raise ServerError(
+            0,
+            f"it does not take the certificate, key and CA, and goes on with those that it had: {error}. See that the"
+            " key belongs to the certificate, and that the group mysql may read it",
+        ) from error
+
+
 def run(module: AnsibleModule) -> None:
     """Compare, change, report."""
     wanted = module.params["variables"]
@@ -138,6 +170,7 @@ def run(module: AnsibleModule) -> None:
         module.fail_json(msg=f"{reason}.")
 
     found = differences(wanted, running)
+    stale: list[Difference] = []
     waiting = [difference for difference in found if difference.needs_restart]
     in_force = started_with(server, module.params["config_file"])
     statements = []
@@ -151,6 +184,12 @@ def run(module: AnsibleModule) -> None:
                 continue
             statement, value = assignment(difference)
             statements.append(statement % repr(value))
+        stale = stale_tls(server, wanted)
+        if stale:
+            statements.append(RELOAD_TLS)
+            if not module.check_mode:
+                reload_tls(server)
+            stale = [difference for difference in stale if difference.name not in [d.name for d in found]]
     if in_force:
         missing = [difference.name for difference in waiting if difference.running is None]
         if missing:
@@ -170,6 +209,7 @@ def run(module: AnsibleModule) -> None:
     if not module.check_mode:
         # A value that the server rounds to the one that it had is no change.
         found = [d for d in found if d in waiting or after.get(d.name) != d.running]
+    found += stale
     module.exit_json(
         changed=bool(found),
         restart_required=[difference.name for difference in waiting],

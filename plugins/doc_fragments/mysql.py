@@ -1,0 +1,30 @@
+# Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
+# SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
+
+"""What the modules for MySQL have in common."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How a module reaches the server."""
+
+    DOCUMENTATION = r"""
+attributes:
+  platform:
+    description: Systems that the module is written for.
+    platforms: posix
+    support: full
+requirements:
+  - PyMySQL on the host (Debian and Ubuntu package C(python3-pymysql))
+  - MySQL 8.4 or later
+options:
+  login_unix_socket:
+    description: Socket of the server.
+    type: path
+    default: /run/mysqld/mysqld.sock
+  login_user:
+    description: Account, one that the server knows by the socket (C(auth_socket)).
+    type: str
+    default: root
+"""

@@ -1,0 +1,267 @@
+"""What makes a server's accounts those that are wanted, decided from what was observed. Pure: no connection.
+
+A password is changed so that nobody is locked out: the account keeps the current one beside the new one, as MySQL's
+dual passwords allow, until it is told to discard it. An account has room for two. A third would take the oldest from
+whoever still uses it, so that is refused here, in one place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import Secret, Step
+
+PASSWORD_PLUGIN, SOCKET_PLUGIN = "caching_sha2_password", "auth_socket"
+LOCAL = "localhost"
+"""The host of accounts that come in through the socket, which needs no TLS."""
+
+EVERYTHING = "*.*"
+ALL = "ALL PRIVILEGES"
+GRANT_OPTION = "GRANT OPTION"
+
+_NAME = r"(?:\*|`(?:[^`]|``)*`)"
+_GRANT = re.compile(
+    rf"GRANT (?P<privileges>.+?) ON (?P<kind>FUNCTION |PROCEDURE )?(?P<object>{_NAME}\.{_NAME}) TO .*?"
+    rf"(?P<option> WITH GRANT OPTION)?"
+)
+_ROLES = re.compile(r"GRANT (?P<roles>`(?:[^`]|``)*`@`(?:[^`]|``)*`(?:,\s*`(?:[^`]|``)*`@`(?:[^`]|``)*`)*) TO .*")
+_PRIVILEGE = re.compile(r"([A-Z_][A-Z_ ]*?)\s*(?:\((.*)\))?", re.IGNORECASE | re.DOTALL)
+_OBJECT = re.compile(
+    r"(?:(FUNCTION|PROCEDURE)\s+)?(\*|`(?:[^`]|``)+`|[^`.]+)\.(\*|`(?:[^`]|``)+`|[^`.]+)", re.IGNORECASE
+)
+
+_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SALT_LENGTH = 20
+
+
+class AccountError(Exception):
+    """What is wanted cannot be; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as it is to be."""
+
+    name: str
+    host: str
+    password: str = field(repr=False, default="")
+    system_user: str = ""
+    """The user of the operating system that comes in through the socket, instead of a password."""
+    privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By object, both as MySQL writes them."""
+    require_tls: bool = True
+    max_connections: int = 0
+
+    @property
+    def needs_tls(self) -> bool:
+        return self.require_tls and self.host != LOCAL
+
+
+@dataclass(frozen=True)
+class Existing:
+    """An account as it is."""
+
+    plugin: str = PASSWORD_PLUGIN
+    authentication: str = field(repr=False, default="")
+    old_authentication: str = field(repr=False, default="")
+    """Hash of the password that it keeps beside the current one."""
+    tls: str = "ANY"
+    """mysql.user's ssl_type: ANY for REQUIRE SSL, empty for nothing."""
+    max_connections: int = 0
+    privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+
+
+Key = tuple[str, str]
+
+
+def plan(
+    wanted: Iterable[Account],
+    existing: Mapping[Key, Existing],
+    *,
+    drop: Iterable[Key] = (),
+    discard: bool = False,
+    every_privilege: frozenset[str] = frozenset(),
+) -> list[Step]:
+    """The statements that make up the difference. AccountError if one would lock somebody out."""
+    steps: list[Step] = []
+    for account in wanted:
+        key = account.name, account.host
+        there = existing.get(key)
+        if there is None:
+            steps.append(_create(account))
+            there = Existing(tls="ANY" if account.needs_tls else "", max_connections=account.max_connections)
+        else:
+            steps += _authenticate(account, there, discard=discard)
+            steps += _limit(account, there)
+        steps += _entitle(account, there, every_privilege)
+    steps += [Step("DROP USER %s@%s", key) for key in drop]
+    return steps
+
+
+def _create(account: Account) -> Step:
+    how, values = _identification(account)
+    return Step(
+        f"CREATE USER %s@%s {how} REQUIRE {'SSL' if account.needs_tls else 'NONE'}"
+        f" WITH MAX_USER_CONNECTIONS {account.max_connections}",
+        (account.name, account.host, *values),
+    )
+
+
+def _identification(account: Account) -> tuple[str, tuple[str, ...]]:
+    if account.system_user:
+        return f"IDENTIFIED WITH {SOCKET_PLUGIN} AS %s", (account.system_user,)
+    return f"IDENTIFIED WITH {PASSWORD_PLUGIN} BY %s", (Secret(account.password),)
+
+
+def _authenticate(account: Account, there: Existing, *, discard: bool) -> list[Step]:
+    key = account.name, account.host
+    how, values = _identification(account)
+    change = Step(f"ALTER USER %s@%s {how}", (*key, *values))
+    if account.system_user:
+        same = there.plugin == SOCKET_PLUGIN and there.authentication == account.system_user
+        return [] if same else [change]
+    if there.plugin != PASSWORD_PLUGIN:
+        # MySQL keeps no password of another plugin.
+        return [change]
+    if verifies(account.password, there.authentication):
+        return [Step("ALTER USER %s@%s DISCARD OLD PASSWORD", key)] if there.old_authentication and discard else []
+    if there.old_authentication and not discard and not verifies(account.password, there.old_authentication):
+        raise AccountError(
+            f"{account.name}@{account.host} is to get another password, but keeps the old one of the last change still,"
+            " and has room for no third: who has not been given the current password yet would be locked out. Nothing"
+            " was changed. Once everybody has it, run with mysql_replication_discard_old_passwords=true (the module's"
+            " option discard_old_passwords); that discards the oldest"
+        )
+    return [Step(f"{change.statement} RETAIN CURRENT PASSWORD", change.values)]
+
+
+def _limit(account: Account, there: Existing) -> list[Step]:
+    key, steps = (account.name, account.host), []
+    if there.tls != ("ANY" if account.needs_tls else ""):
+        steps.append(Step(f"ALTER USER %s@%s REQUIRE {'SSL' if account.needs_tls else 'NONE'}", key))
+    if there.max_connections != account.max_connections:
+        steps.append(Step(f"ALTER USER %s@%s WITH MAX_USER_CONNECTIONS {account.max_connections}", key))
+    return steps
+
+
+def _entitle(account: Account, there: Existing, every_privilege: frozenset[str]) -> list[Step]:
+    """Grant before revoking: what an account keeps it has throughout."""
+    key, grants, revocations = (account.name, account.host), [], []
+    for target in [*account.privileges, *(other for other in there.privileges if other not in account.privileges)]:
+        wanted = account.privileges.get(target, frozenset())
+        if target == EVERYTHING and ALL in wanted:
+            # Which MySQL shows one by one, without those that belong to no server.
+            wanted = wanted - {ALL} | every_privilege
+        has = there.privileges.get(target, frozenset())
+        for statements, verb, names, preposition in (
+            (grants, "GRANT", wanted - has, "TO"),
+            (revocations, "REVOKE", has - wanted, "FROM"),
+        ):
+            if names:
+                place = target.replace("%", "%%")
+                statements.append(Step(f"{verb} {', '.join(sorted(names))} ON {place} {preposition} %s@%s", key))
+    revocations += [Step(f"REVOKE {role.replace('%', '%%')} FROM %s@%s", key) for role in there.roles]
+    return grants + revocations
+
+
+def entitlements(wanted: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    """Privileges as a user writes them, as MySQL writes them."""
+    found: dict[str, frozenset[str]] = {}
+    for target, names in wanted.items():
+        place = _canonical_object(str(target))
+        found[place] = found.get(place, frozenset()) | frozenset(
+            name for text in names for name in _canonical_privileges(str(text)) if name != "USAGE"
+        )
+    return found
+
+
+def granted(lines: Iterable[str]) -> tuple[dict[str, frozenset[str]], tuple[str, ...]]:
+    """Privileges by object, and roles, from what SHOW GRANTS answers."""
+    found: dict[str, frozenset[str]] = {}
+    roles: list[str] = []
+    for line in lines:
+        if match := _ROLES.fullmatch(line):
+            roles += [role.strip() for role in match["roles"].split(",")]
+        elif match := _GRANT.fullmatch(line):
+            names = set(_canonical_privileges(match["privileges"])) - {"USAGE"}
+            if match["option"]:
+                names.add(GRANT_OPTION)
+            place = f"{match['kind'] or ''}{match['object']}"
+            if names:
+                found[place] = found.get(place, frozenset()) | names
+    return found, tuple(roles)
+
+
+def _canonical_object(text: str) -> str:
+    match = _OBJECT.fullmatch(text.strip())
+    if match is None:
+        raise AccountError(f"privileges are for an object such as *.*, shop.* or shop.orders, and {text!r} is none")
+    kind, *parts = match.groups()
+    quoted = (part if part == "*" or part.startswith("`") else f"`{part}`" for part in parts)
+    return (f"{kind.upper()} " if kind else "") + ".".join(quoted)
+
+
+def _canonical_privileges(text: str) -> list[str]:
+    """One for each column, so that those of one column can be told from those of another."""
+    found = []
+    for part in re.findall(r"[^,(]+(?:\([^)]*\))?", text):
+        match = _PRIVILEGE.fullmatch(part.strip())
+        if match is None:
+            raise AccountError(f"{part.strip()!r} is no privilege: SELECT is one, or SELECT (name, mail)")
+        name = " ".join(match[1].upper().split())
+        name = {"ALL": ALL, "GRANT": GRANT_OPTION}.get(name, name)
+        if match[2] is None:
+            found.append(name)
+        else:
+            columns = [column.strip().strip("`") for column in match[2].split(",")]
+            found += [f"{name} (`{column.replace('`', '``')}`)" for column in columns]
+    return found
+
+
+def verifies(password: str, stored: str) -> bool:
+    """Whether a password is the one that caching_sha2_password has stored: $A$, rounds, $, salt and digest."""
+    match = re.fullmatch(rf"\$A\$([0-9A-F]{{3}})\$(.{{{_SALT_LENGTH}}})(.{{43}})", stored, re.DOTALL)
+    if match is None:
+        return False
+    computed = _sha256_crypt(password.encode(), match[2].encode(), int(match[1], 16) * 1000)
+    return hmac.compare_digest(computed, match[3])
+
+
+def _sha256_crypt(password: bytes, salt: bytes, rounds: int) -> str:
+    """SHA-crypt, with MySQL's salt of 20 bytes, which crypt(3) would cut to 16."""
+
+    def digest(data: bytes) -> bytes:
+        return hashlib.sha256(data).digest()
+
+    def stretched(block: bytes, length: int) -> bytes:
+        return (block * (length // len(block) + 1))[:length]
+
+    second = digest(password + salt + password)
+    mixed = password + salt + stretched(second, len(password))
+    bits = len(password)
+    while bits:
+        mixed += second if bits & 1 else password
+        bits >>= 1
+    result = digest(mixed)
+    passwords = stretched(digest(password * len(password)), len(password))
+    salts = stretched(digest(salt * (16 + result[0])), len(salt))
+    for number in range(rounds):
+        odd = number & 1
+        result = digest(
+            (passwords if odd else result)
+            + (salts if number % 3 else b"")
+            + (passwords if number % 7 else b"")
+            + (result if odd else passwords)
+        )
+    groups = []
+    place = 0
+    while not groups or place:
+        groups.append((result[place] << 16 | result[(place + 10) % 30] << 8 | result[(place + 20) % 30], 4))
+        place = (place + 21) % 30
+    groups.append((result[31] << 8 | result[30], 3))
+    return "".join(_ALPHABET[value >> 6 * position & 0x3F] for value, count in groups for position in range(count))
