@@ -2,14 +2,15 @@
 """GETs over verified TLS while a command runs: load.py REQUESTS COMMAND...
 
 At least REQUESTS are made, by half of the clients on a kept connection, by the others on a new one every time. The
-command starts when a quarter of them is done, and the stream outlasts it. As a browser or a load balancer does, a client
-repeats a GET once, on a new connection, when a kept one turns out to be closed before a byte of the answer (RFC 9112,
-9.3.1). Prints what came back as JSON; a failure is whatever is not a 200, be it the handshake or the request.
+command starts when a quarter of them is done, and the stream outlasts it. As a browser or a load balancer does, a
+client uses no kept connection that it sees closed, and repeats a GET once, on a new connection, when a kept one turns
+out to be closed before a byte of the answer (RFC 9112, 9.3.1). Prints what came back as JSON; a failure is whatever is not a 200, handshake or request.
 """
 
 import collections
 import http.client
 import json
+import select
 import socket
 import ssl
 import subprocess
@@ -51,6 +52,8 @@ def client(keep: bool) -> None:
         try:
             # http.client forgets the socket when the server says that it closes the connection.
             kept = connection is not None and connection.sock is not None
+            # Readable before anything was asked: its end.
+            kept = kept and not select.select([connection.sock], [], [], 0)[0]
             connection = connection if kept else connect()
             try:
                 status = get(connection)

@@ -11,11 +11,20 @@ from typing import Any
 import pytest
 
 CLIENT = """
-import http.client, json, sys
-def send(source="127.0.0.1", host="www.foobar.com", port=80, method="GET", path="/", headers={}, body=None, repeat=1):
+import http.client, json, socket, ssl, sys
+def send(source="127.0.0.1", host="www.foobar.com", port=80, method="GET", path="/", headers={}, body=None, repeat=1,
+         tls=None, certificate=None):
+    context = ssl.create_default_context(cafile="/etc/webstack/tls/ca.pem")
+    context.check_hostname = tls != "unknown.example"
+    if certificate:
+        context.load_cert_chain(f"/etc/webstack/tls/{certificate}/certificate.pem",
+                                f"/etc/webstack/tls/{certificate}/key.pem")
     for _ in range(repeat):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30, source_address=(source, 0))
         try:
+            if tls:
+                connection.connect()
+                connection.sock = context.wrap_socket(connection.sock, server_hostname=tls)
             connection.request(method, path, body, {"Host": host} | headers)
             answer = connection.getresponse()
             body_received = answer.read().decode("latin-1")
@@ -47,7 +56,10 @@ class Answer:
 
 @pytest.fixture
 def requests(host) -> Callable[..., list[Answer]]:
-    """Send ``repeat`` requests one by one, each on its own connection; status 0 is a connection without an answer."""
+    """Send ``repeat`` requests one by one, each on its own connection; status 0 is a connection without an answer.
+
+    ``tls`` is the server name to ask for, and that the certificate must have.
+    """
 
     def send(**request: Any) -> list[Answer]:
         result = host.run("python3 -c %s %s", CLIENT, json.dumps(request))

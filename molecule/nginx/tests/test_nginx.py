@@ -75,7 +75,7 @@ def test_new_release_is_served_at_once(host, requests):
         switch(1)
 
 
-@pytest.mark.parametrize("path", ["/static/site.css", "/big"])
+@pytest.mark.parametrize("path", ["/static/site.css", "/packed/big"])
 def test_text_is_compressed_for_whoever_asks(request_, path):
     plain = request_(path=path)
     packed = request_(path=path, headers={"Accept-Encoding": "gzip"})
@@ -85,8 +85,13 @@ def test_text_is_compressed_for_whoever_asks(request_, path):
     assert len(packed.body) < len(plain.body) / 2
 
 
+def test_dynamic_answer_is_not_compressed(request_):
+    """Catches BREACH: the length of a compressed answer tells how much of a secret in it a client has guessed."""
+    assert request_(path="/big", headers={"Accept-Encoding": "gzip"}).header("Content-Encoding") is None
+
+
 def test_small_answer_is_not_compressed(request_):
-    assert request_(path="/", headers={"Accept-Encoding": "gzip"}).header("Content-Encoding") is None
+    assert request_(path="/packed/", headers={"Accept-Encoding": "gzip"}).header("Content-Encoding") is None
 
 
 def test_unknown_name_is_not_answered_by_a_site(request_):
@@ -102,6 +107,45 @@ def test_site_of_files(request_):
 def test_redirect_keeps_the_clients_scheme_and_port(request_):
     answer = request_(path="/old")
     assert (answer.status, answer.header("Location")) == (301, "/new")
+
+
+POLICY, OWN_POLICY = "default-src 'self'; frame-ancestors 'none'", "the application's own"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "policy"),
+    [
+        ("/", 200, POLICY),
+        ("/own-policy", 200, OWN_POLICY),
+        ("/static/site.css", 200, POLICY),
+        ("/forever/site.css", 200, POLICY),
+        ("/static/missing", 404, POLICY),
+        ("/nobody", 502, POLICY),
+        ("/old", 301, POLICY),
+    ],
+)
+def test_default_header_is_sent_unless_the_application_has_its_own(request_, path, status, policy):
+    """Also with files and errors, which no application had a hand in."""
+    answer = request_(path=path)
+    assert answer.status == status
+    assert answer.all("Content-Security-Policy") == [policy]
+    assert answer.all("X-Content-Type-Options") == ["nosniff"]
+
+
+@pytest.mark.parametrize(("size", "status"), [(10_000, 200), (20_000, 400)])
+def test_long_header(request_, size, status):
+    """What the load balancer lets pass, and no more."""
+    assert request_(path="/static/site.css", headers={"Cookie": "x" * size}).status == status
+
+
+def test_slow_client_is_sent_away(host):
+    """Catches a header that may take for ever, a byte now and then: each holds a connection."""
+    client = (
+        "import socket, time; c = socket.create_connection(('127.0.0.1', 80), 60); start = time.monotonic();"
+        "c.sendall(b'GET / HTTP/1.1\\r\\nHost: www.foobar.com\\r\\n'); c.recv(1); print(time.monotonic() - start)"
+    )
+    # 5s in converge.yml.
+    assert 4 < float(host.check_output("python3 -c %s", client)) < 15
 
 
 def test_nginx_does_not_tell_its_version(request_):
@@ -189,6 +233,25 @@ def test_post_that_was_sent_is_never_sent_again(request_, requests):
     assert request_(method="POST", path=path, body="entry").status == 502
     assert [upstream(requests, port)["seen"].count(f"POST {path}") for port in (9001, 9002)] == [1, 0]
     assert request_().status == 200
+
+
+def test_logs_are_reopened(host, request_):
+    """As logrotate has it; the sandbox must let the master open and hand over what is the workers'."""
+    log, probe = "/var/log/nginx/access.log", f"/?{uuid4()}"
+    host.run_expect([0], f"mv {log} {log}.1 && systemctl kill --kill-whom=main --signal=USR1 nginx")
+    assert eventually(lambda: host.file(log).exists and host.file(log).user == "www-data")
+    assert request_(path=probe).status == 200
+    assert eventually(lambda: probe in host.file(log).content_string)
+
+
+def test_changed_unit_holds_at_once(host, play):
+    """Catches a sandbox that waits for the next boot."""
+    unit = "/etc/systemd/system/nginx.service.d/webstack.conf"
+    host.run_expect([0], f"sed --in-place /ProtectClock/d {unit} && systemctl daemon-reload && systemctl restart nginx")
+    before = host.check_output("systemctl show --value --property=MainPID nginx")
+    assert play().returncode == 0
+    assert host.check_output("systemctl show --value --property=MainPID nginx") != before
+    assert host.check_output("systemctl show --value --property=ProtectClock nginx") == "yes"
 
 
 def test_killed_nginx_comes_back(host, request_):

@@ -9,9 +9,14 @@ import pytest
 testinfra_hosts = ["ansible://webservers"]
 
 CLIENT = """
-import http.client, json, sys
-address, port, host, path, headers = json.loads(sys.argv[1])
+import http.client, json, ssl, sys
+address, port, tls, host, path, headers = json.loads(sys.argv[1])
 connection = http.client.HTTPConnection(address, port, timeout=30)
+if tls:
+    # Who it is is for the load balancers' checks; these ask the host itself.
+    context = ssl._create_unverified_context()
+    connection.connect()
+    connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
 connection.request("GET", path, headers={"Host": host} | headers)
 answer = connection.getresponse()
 headers = {name.lower(): answer.getheader(name) for name in answer.headers}
@@ -28,8 +33,9 @@ def configuration(host):
 def get(host):
     """GET from the host itself: status, headers and body."""
 
-    def get(port, path, name="localhost", headers=None):
-        result = host.run("python3 -c %s %s", CLIENT, json.dumps(["127.0.0.1", port, name, path, headers or {}]))
+    def get(port, path, name="localhost", headers=None, tls=False):
+        request = ["127.0.0.1", port, tls, name, path, headers or {}]
+        result = host.run("python3 -c %s %s", CLIENT, json.dumps(request))
         assert result.rc == 0, result.stderr
         return json.loads(result.stdout)
 
@@ -38,12 +44,13 @@ def get(host):
 
 @pytest.fixture
 def sites(configuration):
-    """(port, name) of every site that listens on all IPv4 addresses."""
+    """(port, name, block, whether TLS) of every site that listens on all IPv4 addresses and lets everybody in."""
     blocks = re.findall(r"^ {4}server \{\n(.*?)^ {4}\}", configuration, re.MULTILINE | re.DOTALL)
     found = [
-        (int(port), names.split()[0].replace("*.", "any."), block)
+        (int(port), names.split()[0].replace("*.", "any."), block, bool(tls))
         for block in blocks
-        for port in re.findall(r"listen \*:(\d+)", block)
+        if "ssl_verify_client on;" not in block
+        for port, tls in re.findall(r"listen \*:(\d+)(?: default_server)?( ssl)?;", block)
         for names in re.findall(r'server_name ([^";]+);', block)
     ]
     assert found, "no site found in nginx.conf"
@@ -73,21 +80,21 @@ def test_configuration_is_valid(host):
 
 
 def test_every_site_answers(get, sites):
-    for port, name, _ in sites:
-        answer, headers, _ = get(port, "/", name)
+    for port, name, _, tls in sites:
+        answer, headers, _ = get(port, "/", name, tls=tls)
         assert answer < 500, name
         assert headers["server"] == "nginx", "tells its version"
 
 
 def test_static_files_are_cached_and_revalidated(host, get, sites):
-    for port, name, block in sites:
+    for port, name, block, tls in sites:
         for location, folder in re.findall(r'location \^~ (\S+/) \{\n\s+alias "(.*)";\n\s+expires [1-9]', block):
             file = host.check_output("find %s -follow -type f -printf '%%P\\n' -quit", folder)
-            answer, headers, _ = get(port, location + file, name)
+            answer, headers, _ = get(port, location + file, name, tls=tls)
             assert answer == 200
             assert "max-age=" in headers["cache-control"]
-            assert get(port, location + file, name, {"If-None-Match": headers["etag"]})[0] == 304
-            assert get(port, location + file, name, {"If-Modified-Since": headers["last-modified"]})[0] == 304
+            for known in ({"If-None-Match": headers["etag"]}, {"If-Modified-Since": headers["last-modified"]}):
+                assert get(port, location + file, name, known, tls)[0] == 304
 
 
 def test_forged_client_address_is_not_believed(host, get, sites, configuration):
@@ -98,8 +105,51 @@ def test_forged_client_address_is_not_believed(host, get, sites, configuration):
     ):
         pytest.skip("nothing is logged, or this host is a load balancer too")
     probe = f"/?probe={uuid.uuid4()}"
-    get(*sites[0][:1], probe, sites[0][1], {"X-Forwarded-For": "203.0.113.7"})
+    port, name, _, tls = sites[0]
+    get(port, probe, name, {"X-Forwarded-For": "203.0.113.7"}, tls)
     assert host.check_output("grep -F %s /var/log/nginx/access.log", probe).split()[0] == "127.0.0.1"
+
+
+def test_certificate_on_disk_is_the_one_that_is_served(host, sites):
+    """Catches a certificate that was replaced and not activated: it would expire with the good one beside it."""
+    for port, name, block, tls in sites:
+        if tls:
+            file = re.search(r'ssl_certificate "(.*)";', block).group(1)
+            served = f"openssl s_client -connect 127.0.0.1:{port} -servername {name} </dev/null 2>/dev/null"
+            fingerprint = "openssl x509 -noout -fingerprint -sha256"
+            assert host.check_output(f"{served} | {fingerprint}") == host.check_output(f"{fingerprint} -in %s", file)
+
+
+def test_key_is_read_by_root_alone(host, configuration):
+    for file in set(re.findall(r'ssl_certificate_key "(.*)";', configuration)):
+        assert host.file(file).user == "root"
+        assert host.file(file).mode & 0o007 == 0, file
+
+
+def test_old_protocols_are_refused(host, sites):
+    for port, name, _, tls in sites:
+        if tls:
+            offer = f"openssl s_client -connect 127.0.0.1:{port} -servername {name} </dev/null"
+            assert host.run(f"{offer} -tls1_1 -cipher DEFAULT@SECLEVEL=0").rc != 0
+            assert host.run(f"{offer} -tls1_3").rc == 0
+
+
+def test_unknown_name_is_answered_by_no_site(get, sites, configuration):
+    """Whatever the listener: over TLS too there is an answer, and not a handshake that is broken off."""
+    expected = [int(status) for status in re.findall(r"return (404|421|444);\n    \}", configuration)[:1]]
+    for port, _, block, tls in sites:
+        if not re.search(rf"listen \*:{port} default_server", block) and expected not in ([], [444]):
+            assert get(port, "/", "unknown.example", tls=tls)[0] == expected[0]
+
+
+def test_sandbox_is_tight_and_holds(host):
+    """The unit's exposure, and that the running master has it: a unit holds from the next start on."""
+    verdict = host.run("systemd-analyze security --no-pager --threshold=30 nginx")
+    assert verdict.rc == 0, verdict.stdout.splitlines()[-1]
+    master = host.check_output("systemctl show --value --property=MainPID nginx")
+    state = host.file(f"/proc/{master}/status").content_string
+    assert re.search(r"NoNewPrivs:\s+1", state)
+    assert re.search(r"Seccomp:\s+2", state)
 
 
 def test_status_is_for_this_host_alone(host, status):
