@@ -4,7 +4,8 @@
 At least REQUESTS are made, by half of the clients on a kept connection, by the others on a new one every time. The
 command starts when a quarter of them is done, and the stream outlasts it. As a browser or a load balancer does, a
 client uses no kept connection that it sees closed, and repeats a GET once, on a new connection, when a kept one turns
-out to be closed before a byte of the answer (RFC 9112, 9.3.1). Prints what came back as JSON; a failure is whatever is not a 200, handshake or request.
+out to be closed before a byte of the answer (RFC 9112, 9.3.1). Prints what came back as JSON; a failure is whatever is
+not a 200, handshake or request.
 """
 
 import collections
