@@ -2,7 +2,6 @@
 """Listen on TCP and UDP ports, on both families: accept, and send back what comes by UDP."""
 
 import asyncio
-import socket
 
 TCP = [80, 8000, 8600, 8601, 9999]
 UDP = [443, 5300, 9998]
@@ -21,10 +20,10 @@ class Echo(asyncio.DatagramProtocol):
 async def main():
     loop = asyncio.get_running_loop()
     for port in TCP:
-        await asyncio.start_server(lambda _, writer: writer.close(), ["0.0.0.0", "::"], port)
+        await asyncio.start_server(lambda _, writer: writer.close(), None, port)
     for port in UDP:
-        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-            await loop.create_datagram_endpoint(Echo, (address, port), family=family)
+        # On "::" UDP hears both families.
+        await loop.create_datagram_endpoint(Echo, ("::", port))
     await asyncio.Event().wait()
 
 

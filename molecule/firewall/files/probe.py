@@ -38,7 +38,7 @@ async def reach(protocol, address, port):
 async def reached(target):
     try:
         await asyncio.wait_for(reach(*target), PATIENCE)
-    except (OSError, asyncio.TimeoutError):
+    except OSError:
         return False
     return True
 
@@ -46,7 +46,7 @@ async def reached(target):
 async def main():
     targets = json.loads(sys.argv[1])
     answers = await asyncio.gather(*map(reached, targets))
-    print(json.dumps([target for target, answered in zip(targets, answers) if answered]))
+    print(json.dumps([target for target, answered in zip(targets, answers, strict=True) if answered]))
 
 
 asyncio.run(main())
