@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""A steady stream of GETs while a command runs: load REQUESTS COMMAND..., over TLS if the environment has a CA (file) for it.
+"""A steady stream of GETs while a command runs: load REQUESTS COMMAND...
 
 At least REQUESTS are made, by half of the clients over a kept connection, by the others over a new one every time. The
 command starts when a quarter of them is done, and the stream outlasts it. Prints what came back as JSON; whatever is
-not a 200 is a failure.
+not a 200 is a failure. With the environment variable CA, a file, it speaks TLS.
 """
 
 import collections

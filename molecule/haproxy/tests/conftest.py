@@ -15,6 +15,7 @@ from testinfra.host import Host
 
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
 PATIENCE = 30
+TLS_PORTS = {443, 8404}
 SCENARIO = Path(__file__).resolve().parents[1]
 
 Admin = Callable[[str], str]
@@ -83,29 +84,44 @@ def as_before(host: Host, up: Callable[[], None]) -> Iterator[None]:
 
 
 @pytest.fixture
-def load(host: Host) -> Callable[[int, str], Reported]:
-    """A steady stream of GETs while a shell command runs; what came of both."""
+def load(host: Host) -> Callable[..., Reported]:
+    """A steady stream of GETs, over TLS if wanted, while a shell command runs; what came of both."""
 
-    def run(requests: int, command: str) -> Reported:
-        return json.loads(host.check_output("load %s bash -c %s", str(requests), command))
+    def run(requests: int, command: str, tls: bool = False) -> Reported:
+        environment = "CA=/etc/webstack/tls/ca.pem " if tls else ""
+        return json.loads(host.check_output(f"{environment}load %s bash -c %s", str(requests), command))
 
     return run
 
 
 @pytest.fixture
 def get(host: Host) -> Callable[..., tuple[int, dict[str, str], str]]:
-    """A request from the load balancer's own host: status (0 if there is no answer), headers, body."""
+    """A request from the load balancer's own host: status, headers, body. It speaks TLS at the ports that do."""
     program = (
-        "import http.client, json, sys\n"
-        "port, method, path, host = json.loads(sys.argv[1])\n"
-        "c = http.client.HTTPConnection(host, port, timeout=20)\n"
-        "c.request(method, path, body=b'x' if method == 'POST' else None)\n"
+        "import http.client, json, ssl, sys\n"
+        "port, method, path, host, source, headers, body, tls = json.loads(sys.argv[1])\n"
+        "options = {'timeout': 20, 'source_address': (source, 0) if source else None}\n"
+        "if tls:\n"
+        "    t = ssl.create_default_context(cafile='/etc/webstack/tls/ca.pem')\n"
+        "    c = http.client.HTTPSConnection(host, port, context=t, **options)\n"
+        "else:\n"
+        "    c = http.client.HTTPConnection(host, port, **options)\n"
+        "c.request(method, path, body=b'x' * body if body else None, headers=headers)\n"
         "a = c.getresponse()\n"
         "print(json.dumps([a.status, {k.lower(): v for k, v in a.getheaders()}, a.read().decode()]))"
     )
 
-    def ask(path: str, port: int = 80, method: str = "GET", address: str = "127.0.0.1") -> Any:
-        arguments = json.dumps([port, method, path, address])
+    def ask(
+        path: str,
+        port: int = 80,
+        method: str = "GET",
+        address: str = "127.0.0.1",
+        source: str = "",
+        headers: dict[str, str] | None = None,
+        body: int | None = None,
+    ) -> Any:
+        body = (1 if method == "POST" else 0) if body is None else body
+        arguments = json.dumps([port, method, path, address, source, headers or {}, body, port in TLS_PORTS])
         return tuple(json.loads(host.check_output("python3 -c %s %s", program, arguments)))
 
     return ask

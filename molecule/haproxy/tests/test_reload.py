@@ -143,7 +143,7 @@ def test_reload_that_haproxy_refuses_fails(host: Host, admin: Admin, edit: Edit)
         ({"haproxy_defaults_extra": ["nosuch keyword"]}, "unknown keyword 'nosuch' in 'defaults' section"),
         (
             {"haproxy_frontends": [{"name": "web", "bind": [{"port": 80}], "default_backend": "nowhere"}]},
-            '"web" uses the backend "nowhere", which is not defined; use one of: web, spare, stream.',
+            '"web" uses the backend "nowhere", which is not defined; use one of: web, spare, inner, stream.',
         ),
         (
             {"haproxy_stats": {"address": "192.0.2.1"}},
