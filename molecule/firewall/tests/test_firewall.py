@@ -183,7 +183,7 @@ class TestStrict:
         assert answers[2] == set()
 
     def test_opens_only_what_the_flows_name(self, reached):
-        """fw1 reaches fw2's application and, as apt does, anybody's port 80; neither fw2's SSH nor a stranger's ports."""
+        """fw1 reaches fw2's application and, as apt does, anybody's port 80, but not SSH."""
         meant = {("tcp", "198.18.16.12", 8000)} | both(OUTSIDER, "tcp", 80)
         assert reached("fw1", everything(FW2, OUTSIDER)) == meant
         assert reached("fw2", everything(FW1)) >= {("tcp", "198.18.16.11", 80), ("tcp", "198.18.16.11", 8000)}

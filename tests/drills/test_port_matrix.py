@@ -1,0 +1,228 @@
+"""The port matrix: who reaches which port of whom, asked of every host, a stranger among them and this machine.
+
+What is meant stands here by hand, so that a mistake in the filter or the wiring shows. Every port that something
+listens on anywhere, and every well-known one, is knocked at on every host. A port that refuses was reached: the
+firewall let the packet through. IPv4 only, which is what the lab has; the role's own scenario does both families.
+"""
+
+import contextlib
+import ipaddress
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import docker
+import pytest
+
+IMAGE = "foobar-webstack/host:trixie"
+STRANGER = "a stranger"
+CONTROLLER = "this machine"
+# Mail, file shares, rpcbind, SNMP, LDAP, MySQL's other ports, other databases, Docker, status pages, metrics.
+WELL_KNOWN = {
+    "tcp": {21, 23, 25, 53, 80, 111, 139, 389, 443, 445, 873, 2375, 3306, 5432, 6379, 8000, 8080, 8081, 8404, 8405}
+    | {8443, 9000, 9090, 9100, 9104, 9113, 9200, 11211, 27017, 33060, 33062},
+    "udp": {53, 67, 68, 69, 111, 123, 161, 443, 514, 546, 5353},
+}
+
+# Everything at once. UDP is sent what a QUIC server answers: a version that it does not know.
+KNOCK = r"""
+import asyncio, json, sys
+
+class Listen(asyncio.DatagramProtocol):
+    def __init__(self):
+        self.state = asyncio.get_running_loop().create_future()
+    def connection_made(self, transport):
+        transport.sendto(bytes([0xC0, 0x1A, 0x2A, 0x3A, 0x4A, 8]) + bytes(8) + bytes([8]) + bytes(8) + bytes(1178))
+    def datagram_received(self, *_):
+        self.tell("open")
+    def error_received(self, error):
+        self.tell("refused" if isinstance(error, ConnectionRefusedError) else "silent")
+    def tell(self, state):
+        if not self.state.done():
+            self.state.set_result(state)
+
+async def knock(protocol, address, port):
+    if protocol == "tcp":
+        _, writer = await asyncio.open_connection(address, port)
+        writer.close()
+        return "open"
+    transport, listener = await asyncio.get_running_loop().create_datagram_endpoint(Listen, remote_addr=(address, port))
+    try:
+        return await listener.state
+    finally:
+        transport.close()
+
+async def state(gate, target):
+    async with gate:
+        try:
+            return await asyncio.wait_for(knock(*target), 5)
+        except ConnectionRefusedError:
+            return "refused"
+        except OSError:
+            return "silent"
+
+async def main():
+    gate = asyncio.Semaphore(500)
+    targets = json.load(sys.stdin)
+    print(json.dumps(await asyncio.gather(*(state(gate, target) for target in targets))))
+
+asyncio.run(main())
+"""
+
+
+class Door(NamedTuple):
+    """A port of a host."""
+
+    host: str
+    protocol: str
+    port: int
+
+
+States = Mapping[Door, str]
+
+
+@pytest.fixture(scope="module")
+def listening(on, inventory) -> Mapping[str, set[tuple[str, int, str]]]:
+    """Protocol, port and local address of everything that listens, by host."""
+    found = {}
+    for host in sorted(inventory.hostvars):
+        lines = on(host).check_output("ss --listening --numeric --tcp --udp --no-header").splitlines()
+        ends = [(line.split()[0], line.split()[4]) for line in lines]
+        found[host] = {(protocol, int(end.rpartition(":")[2]), end.rpartition(":")[0]) for protocol, end in ends}
+    return found
+
+
+@pytest.fixture(scope="module")
+def doors(listening) -> list[Door]:
+    """Every port of any interest, on every host alike."""
+    ports = {(protocol, port) for protocol, numbers in WELL_KNOWN.items() for port in numbers}
+    ports |= {(protocol, port) for ends in listening.values() for protocol, port, _ in ends}
+    return [Door(host, protocol, port) for host in listening for protocol, port in sorted(ports)]
+
+
+@pytest.fixture(scope="module")
+def stranger(lab):
+    """A machine in the lab's network that the inventory does not know. With the lab it would be removed too."""
+    with contextlib.closing(docker.from_env(timeout=600)) as engine:
+        container = engine.containers.run(
+            IMAGE,
+            ["sleep", "infinity"],
+            name=f"{lab}-stranger",
+            network=lab,
+            labels={"foobar.webstack.lab": lab},
+            init=True,
+            detach=True,
+        )
+        try:
+            yield container
+        finally:
+            container.remove(force=True)
+
+
+@pytest.fixture(scope="module")
+def addresses(inventory, stranger, lab) -> Mapping[str, str]:
+    """Where each source knocks from."""
+    stranger.reload()
+    network = stranger.attrs["NetworkSettings"]["Networks"][lab]
+    found = {host: inventory.address(host) for host in inventory.hostvars}
+    return found | {STRANGER: network["IPAddress"], CONTROLLER: network["Gateway"]}
+
+
+@pytest.fixture(scope="module")
+def knock(on, inventory, stranger) -> Callable[[str, Iterable[Door]], States]:
+    """The state of each door for who stands before it: open, refused (let through, nothing there) or silent."""
+
+    def ask(source: str, wanted: Iterable[Door]) -> States:
+        wanted = list(wanted)
+        targets = json.dumps([(door.protocol, inventory.address(door.host), door.port) for door in wanted])
+        if source == CONTROLLER:
+            output = subprocess.check_output([sys.executable, "-c", KNOCK], input=targets, text=True)
+        elif source == STRANGER:
+            argv = ["sh", "-c", 'printf %s "$1" | python3 -c "$2"', "sh", targets, KNOCK]
+            status, said = stranger.exec_run(argv)
+            output = said.decode()
+            assert status == 0, output
+        else:
+            output = on(source).check_output("printf %%s %s | python3 -c %s", targets, KNOCK)
+        return dict(zip(wanted, json.loads(output), strict=True))
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def meant(inventory, addresses) -> Callable[[str], set[Door]]:
+    """The doors that are meant to be open to a source. Written from the groups, by hand."""
+
+    def group(name: str) -> set[str]:
+        return set(inventory.groups.get(name, []))
+
+    def variable(host: str, name: str, default: int) -> int:
+        return int(inventory.hostvars[host].get(name, default))
+
+    def extra(host: str, source: str) -> set[Door]:
+        """What the inventory adds in so many words."""
+        at = ipaddress.ip_address(addresses[source])
+        return {
+            Door(host, rule.get("protocol", "tcp"), int(port))
+            for rule in inventory.hostvars[host].get("firewall_extra_rules", [])
+            for port in rule["ports"]
+            if rule.get("direction", "in") == "in"
+            and any(at in ipaddress.ip_network(network) for network in rule.get("addresses", ["0.0.0.0/0"]))
+        }
+
+    def open_to(source: str) -> set[Door]:
+        found = {Door(host, "tcp", variable(host, "ansible_port", 22)) for host in inventory.hostvars}
+        found |= {Door(host, "tcp", port) for host in group("loadbalancers") for port in (80, 443)}
+        if source in group("loadbalancers"):
+            found |= {Door(host, "tcp", 443) for host in group("webservers")}
+        if source in group("webservers"):
+            found |= {Door(host, "tcp", variable(host, "webstack_app_port", 8000)) for host in group("appservers")}
+        if source in group("appservers") | group("databases"):
+            found |= {Door(host, "tcp", variable(host, "mysql_port", 3306)) for host in group("databases")}
+        for host in inventory.hostvars:
+            found |= extra(host, source)
+        return {door for door in found if door.host != source}
+
+    return open_to
+
+
+def test_exactly_what_is_meant_is_reachable(inventory, knock, doors, meant, quic):
+    """From everywhere to everywhere. Catches a port too many, and one too few; a rule for nobody shows as refused."""
+    wrong = []
+    for source in (*sorted(inventory.hostvars), STRANGER, CONTROLLER):
+        wanted = meant(source) | {door for door in quic if door.host != source}
+        # A host reaches itself over its own loopback, which is nobody's business.
+        found = knock(source, {door for door in doors if door.host != source} | wanted)
+        for door, state in sorted(found.items()):
+            expected = "open" if door in wanted else "silent"
+            if state != expected and not (door in quic and state == "refused"):
+                wrong.append(f"{source} -> {door.host} {door.protocol}/{door.port} is {state}, not {expected}")
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def quic(inventory) -> set[Door]:
+    """HTTP/3 is an option: its port is let in, and without the option nothing answers there."""
+    return {Door(host, "udp", 443) for host in inventory.groups["loadbalancers"]}
+
+
+def test_nothing_but_http3_listens_on_udp(listening, inventory):
+    """A UDP server that does not answer looks like a port that is closed. So there must be none besides."""
+    for host, ends in listening.items():
+        udp = {port for protocol, port, address in ends if protocol == "udp" and not address.startswith("127.")}
+        assert udp <= ({443} if host in inventory.groups["loadbalancers"] else set()), host
+
+
+def test_the_matrix_notices_a_hole(inventory, on, knock, doors):
+    """The test of the test: one rule too many on one host, and one address too few."""
+    host = inventory.groups["databases"][0]
+    hole = Door(host, "tcp", 3306)
+    assert knock(STRANGER, [hole])[hole] == "silent"
+    try:
+        on(host).check_output("nft insert rule inet webstack input tcp dport 3306 accept")
+        assert knock(STRANGER, [hole])[hole] == "open"
+    finally:
+        on(host).check_output("systemctl reload webstack-firewall")
+    assert knock(STRANGER, [hole])[hole] == "silent"
