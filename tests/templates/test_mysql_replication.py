@@ -57,12 +57,26 @@ KNOWN_TO_8_4 = {
     "relay_log",
     "relay_log_recovery",
     "replica_net_timeout",
+    "require_secure_transport",
     "report_host",
     "report_port",
     "server_id",
     "skip_name_resolve",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_cipher",
+    "ssl_key",
     "super_read_only",
     "sync_binlog",
+    "tls_ciphersuites",
+    "tls_version",
+}
+TLS = {
+    "mysql_replication_tls": {
+        "certificate": "/etc/webstack/tls/mysql/certificate.pem",
+        "key": "/etc/webstack/tls/mysql/key.pem",
+        "ca": "/etc/webstack/tls/ca.pem",
+    }
 }
 
 # Those whose default is another in 8.4 (or in a distribution's build) than in 9.7, and on which replication rests.
@@ -113,8 +127,9 @@ def options(text):
             }
         },
         {"mysql_replication_bind_addresses": ["127.0.0.1", "::1"], "mysql_replication_buffer_pool_mb": 1024},
+        TLS,
     ],
-    ids=["defaults", "variables", "words", "addresses"],
+    ids=["defaults", "variables", "words", "addresses", "tls"],
 )
 def test_mysqld_takes_it(render, parser, settings, variables):
     """Read as the validation of the role reads it, with the plugins loaded."""
@@ -135,7 +150,7 @@ def test_mysqld_refuses_a_mistake(render, parser):
 
 @TOPOLOGIES
 def test_every_name_is_known_to_mysql_8_4(render, settings):
-    assert set(options(render(settings))) <= KNOWN_TO_8_4
+    assert set(options(render(settings, **TLS))) <= KNOWN_TO_8_4
 
 
 @TOPOLOGIES
@@ -196,6 +211,17 @@ def test_memory_follows_the_host(render, memory_mb, fraction, pool_mb, redo_mb):
 def test_what_the_user_says_of_a_variable_wins(render):
     rendered = options(render(SOURCE, mysql_replication_variables={"max_connections": 7}))
     assert rendered["max_connections"] == "7"
+
+
+def test_tls_is_required_where_there_is_a_certificate(render):
+    """And every word of OpenSSL's is on one line: a file of options has no other way to go on."""
+    rendered = options(render(SOURCE, **TLS))
+    assert rendered["require_secure_transport"] == "ON"
+    assert rendered["tls_version"] == "TLSv1.2,TLSv1.3"
+    assert re.fullmatch(r"(ECDHE-(ECDSA|RSA)-(AES\d+-GCM-SHA\d+|CHACHA20-POLY1305):?){6}", rendered["ssl_cipher"])
+    plain = options(render(SOURCE))
+    assert plain["require_secure_transport"] == "OFF"
+    assert not [name for name in plain if name.startswith(("ssl_", "tls_"))]
 
 
 def test_the_same_data_gives_the_same_file(render):

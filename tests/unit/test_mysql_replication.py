@@ -220,6 +220,34 @@ def test_only_what_differs_is_changed() -> None:
     assert change.values == (PASSWORD, 5)
 
 
+CA = "/etc/webstack/tls/ca.pem"
+VERIFIED = replace(WANTED, ca=CA, verify=True)
+
+
+def test_a_running_replica_learns_to_verify_its_source() -> None:
+    """With the receiver stopped for a moment only, and no relay log dropped."""
+    steps = plan(VERIFIED, REPLICA, SOURCE, Intent()).steps
+    assert [str(step) for step in steps] == [
+        "STOP REPLICA IO_THREAD",
+        f"CHANGE REPLICATION SOURCE TO SOURCE_SSL_CA = '{CA}', SOURCE_SSL_VERIFY_SERVER_CERT = 1",
+        "START REPLICA IO_THREAD",
+    ]
+    assert plan(VERIFIED, replace(REPLICA, channel=Channel(VERIFIED)), SOURCE, Intent()).steps == ()
+
+
+def test_clone_trusts_the_same_ca() -> None:
+    steps = [str(step) for step in plan(VERIFIED, FRESH, SOURCE, Intent()).steps]
+    assert steps.index(f"SET GLOBAL clone_ssl_ca = '{CA}'") < [step.startswith("CLONE") for step in steps].index(True)
+
+
+def test_a_certificate_that_does_not_verify_is_called_one() -> None:
+    error = Unreachable(2026, "SSL connection error: error:0A000086:SSL routines::certificate verify failed")
+    done = plan(VERIFIED, REPLICA, error, Intent())
+    assert done.steps == ()
+    assert "certificate that the source shows has to be signed by the CA" in done.refusal
+    assert "The replication from 198.18.0.31:3306 was not touched" in done.refusal
+
+
 def test_clone_uses_its_own_account() -> None:
     steps = plan(WANTED, FRESH, SOURCE, Intent(donor_account=("clone", "other"))).steps
     assert steps[1].values == ("clone", "198.18.0.31", "other")
@@ -292,7 +320,9 @@ def test_unknown_errors_are_told_as_they_are() -> None:
     assert explain(4711, "Something new.") == "Something new"
 
 
-endpoints = st.sampled_from([WANTED, ELSEWHERE, replace(WANTED, password="old"), replace(WANTED, auto_position=False)])
+endpoints = st.sampled_from(
+    [WANTED, VERIFIED, ELSEWHERE, replace(WANTED, password="old"), replace(WANTED, auto_position=False)]
+)
 errors = st.sampled_from([(0, ""), (1062, "Duplicate entry"), (2003, "Can't connect"), (13114, "Got fatal error 1236")])
 channels = st.builds(
     Channel,

@@ -7,6 +7,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_variables im
     assignment,
     differences,
     literal,
+    tls_differences,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +64,14 @@ def test_different_value(name: str, wanted: Value, running: str | None, restart:
 def test_assignment_gives_numbers_as_numbers() -> None:
     assert assignment(Difference("max_connections", "151", "200")) == ("SET GLOBAL `max_connections` = %s", 200)
     assert assignment(Difference("read_only", "ON", "OFF")) == ("SET GLOBAL `read_only` = %s", "OFF")
+
+
+def test_tls_is_compared_with_what_connections_get() -> None:
+    """The variables may have been set and the reload have failed, or been interrupted."""
+    wanted = {"ssl_cert": "/new.pem", "tls_version": "TLSv1.2,TLSv1.3", "max_connections": 151}
+    status = {"current_tls_cert": "server-cert.pem", "current_tls_version": "TLSv1.2,TLSv1.3"}
+    assert tls_differences(wanted, status) == [Difference("ssl_cert", "server-cert.pem", "/new.pem")]
+    assert tls_differences(wanted, status | {"current_tls_cert": "/new.pem"}) == []
 
 
 @given(

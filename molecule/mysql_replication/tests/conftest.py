@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,26 @@ import testinfra
 SCENARIO = Path(__file__).resolve().parents[1]
 PATIENCE = 120
 """Seconds after which what was waited for counts as never coming, on a slow machine too."""
+
+
+CA = "/etc/webstack/tls/ca.pem"
+CERTIFICATE, KEY = "/etc/webstack/tls/mysql/certificate.pem", "/etc/webstack/tls/mysql/key.pem"
+
+WRITES = """
+import pymysql, time
+held = pymysql.connect(unix_socket="/run/mysqld/mysqld.sock", user="root", autocommit=True)
+print("writing", flush=True)
+written = slowest = 0
+while not __import__("os").path.exists("/run/enough"):
+    before = time.monotonic()
+    with pymysql.connect(unix_socket="/run/mysqld/mysqld.sock", user="root", autocommit=True) as fresh:
+        for connection in held, fresh:
+            connection.cursor().execute("INSERT INTO guestbook.entries (entry) VALUES ('a visitor')")
+            written += 1
+    slowest = max(slowest, time.monotonic() - before)
+    time.sleep(0.01)
+print(written, slowest)
+"""
 
 
 class Server:
@@ -72,6 +94,62 @@ class Server:
         return json.loads(result.stdout)["plays"][0]["tasks"][0]["hosts"][self.name]
 
 
+@contextmanager
+def writes(server: Server) -> Iterator[list[str]]:
+    """Write on the server all the time, on a connection that is kept and on new ones. Any that fails ends it."""
+    server.host.check_output("rm -f /run/enough")
+    said: list[str] = []
+    with ThreadPoolExecutor() as background:
+        load = background.submit(server.host.run, "python3 -c %s", WRITES)
+        try:
+            yield said
+        finally:
+            server.host.check_output("touch /run/enough")
+        result = load.result()
+        assert result.rc == 0, result.stderr
+        said += result.stdout.split()[1:]
+
+
+@pytest.fixture(scope="session")
+def writing() -> Callable[[Server], Any]:
+    return writes
+
+
+class Certificates:
+    """The throw-away CA of the scenario, and where a server has what it made."""
+
+    def __init__(self) -> None:
+        self.authority = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ca"
+
+    def place(self, server: Server, subject_alt_name: str, *, key: bool = True) -> str:
+        """A new certificate in the server's files, as a rotation leaves them; its serial number."""
+        subprocess.run(
+            [SCENARIO / "files/certificate", self.authority, "next", subject_alt_name], check=True, capture_output=True
+        )
+        for name, file in (("certificate.pem", CERTIFICATE), *([("key.pem", KEY)] if key else [])):
+            text = (self.authority / "next" / name).read_text()
+            server.host.check_output("printf %s %s >%s", "%s", text, f"{file}.new")
+            server.host.check_output("chgrp mysql %s; chmod 0640 %s; mv %s %s", *[f"{file}.new"] * 3, file)
+        return server.host.check_output("openssl x509 -noout -serial -in %s", CERTIFICATE)
+
+    @staticmethod
+    def served(server: Server, address: str) -> str:
+        """The serial number of the certificate that a server shows, verified by CA and address."""
+        result = server.host.run(
+            "openssl s_client -starttls mysql -connect %s:3306 -CAfile %s -verify_ip %s -verify_return_error </dev/null"
+            " | openssl x509 -noout -serial",
+            address,
+            CA,
+            address,
+        )
+        return result.stdout.strip() or result.stderr
+
+
+@pytest.fixture(scope="session")
+def certificates() -> Certificates:
+    return Certificates()
+
+
 def ansible(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [command[0], f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}", *command[1:]],
@@ -115,12 +193,12 @@ def db2() -> Server:
 def play() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run converge.yml again, on one of the hosts or both, with other values of some variables."""
 
-    def run(limit: str = "all", **variables: Any) -> subprocess.CompletedProcess[str]:
+    def run(limit: str = "all", playbook: str = "converge.yml", **variables: Any) -> subprocess.CompletedProcess[str]:
         return ansible(
             "ansible-playbook",
             f"--limit={limit}",
             f"--extra-vars={json.dumps(variables)}",
-            str(SCENARIO / "converge.yml"),
+            str(SCENARIO / playbook),
         )
 
     return run
@@ -159,5 +237,6 @@ def channel() -> dict[str, Any]:
         "source_password": "let 'me' % fetch",
         "clone_user": "clone",
         "clone_password": "let me copy",
+        "source_ca": CA,
         "timeout": 60,
     }

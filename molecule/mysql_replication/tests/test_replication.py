@@ -55,17 +55,58 @@ def test_accounts_can_do_what_they_are_for_and_no_more(db1, db2):
     assert guestbook(INSERT.format("from the application")).rc == 0
     assert "denied" in guestbook("DROP TABLE guestbook.entries").stderr
     assert "denied" in guestbook("SELECT * FROM mysql.user").stderr
-    assert "denied" in guestbook("SELECT 1", tls=False).stderr
+    assert "insecure transport are prohibited" in guestbook("SELECT 1", tls=False).stderr
 
     def report(statement, host=db2):
-        return host.as_user(statement, user="report", password="report", server="198.18.11.11", tls=False)
+        return host.as_user(statement, user="report", password="read only", server="198.18.11.11")
 
     assert report("SELECT COUNT(*) FROM guestbook.entries").rc == 0
     assert "denied" in report("DELETE FROM guestbook.entries").stderr
     assert "denied" in report("SELECT 1", host=db1).stderr, "report has an account for db2 only"
 
 
-def test_another_password_is_set_and_accounts_that_nobody_should_have_are_dropped(db1, db2, play, in_sync):
+def test_a_backup_account_dumps_everything_and_streams_the_binary_log_and_no_more(db1, db2):
+    """The dump is consistent and says where the binary log goes on from there."""
+
+    def backup(command, *arguments):
+        return db1.host.run(f"MYSQL_PWD='back me up' {command} --user=backup", *arguments)
+
+    dump = backup(
+        "mysqldump --single-transaction --source-data=2 --all-databases --routines --events --triggers"
+        " --set-gtid-purged=ON"
+    )
+    assert (dump.rc, dump.stderr) == (0, "")
+    for part in "CHANGE REPLICATION SOURCE TO", "GTID_PURGED", "INSERT INTO `entries`", "Dump completed":
+        assert part in dump.stdout
+    log = db1.sql("SHOW BINARY LOG STATUS")[0][0]
+    stream = backup("mysqlbinlog --read-from-remote-server --raw --result-file=/run/copy- %s", log)
+    assert stream.rc == 0, stream.stderr
+    assert db1.host.file(f"/run/copy-{log}").size > 100
+    for statement in INSERT.format("x"), "CREATE USER x", "DROP TABLE guestbook.entries", "SET GLOBAL read_only = ON":
+        result = backup("mysql --execute=%s", statement)
+        assert "denied" in result.stderr, statement
+    assert "denied" in db2.as_user("SELECT 1", user="backup", password="back me up", server="198.18.11.11").stderr
+
+
+def test_a_monitoring_account_comes_in_through_the_socket_sees_figures_and_no_data(db1, db2):
+    def monitor(statement, user="nobody"):
+        return db2.host.run("runuser -u %s -- mysql --user=monitoring --execute=%s", user, statement)
+
+    for statement in (
+        "SHOW REPLICA STATUS",
+        "SHOW GLOBAL STATUS",
+        "SHOW GLOBAL VARIABLES",
+        "SELECT COUNT(*) FROM information_schema.processlist",
+        "SELECT * FROM performance_schema.replication_applier_status_by_worker",
+        "SELECT * FROM information_schema.innodb_metrics",
+    ):
+        assert monitor(statement).rc == 0, statement
+    for statement in "SELECT * FROM guestbook.entries", "SELECT * FROM mysql.user", "SHUTDOWN":
+        assert "denied" in monitor(statement).stderr, statement
+    assert "denied" in monitor("SELECT 1", user="mysql").stderr, "another user of the system"
+
+
+def test_another_password_locks_nobody_out_and_accounts_that_nobody_should_have_are_dropped(db1, db2, play, in_sync):
     db1.sql(
         "CREATE USER ''@'198.18.11.12'; CREATE USER root@'%' IDENTIFIED BY 'x'; CREATE USER guestbook@'198.18.11.99';"
         " CREATE USER somebody@'198.18.11.99'"
@@ -73,8 +114,22 @@ def test_another_password_is_set_and_accounts_that_nobody_should_have_are_droppe
     result = play("mysql-db1", guestbook_password="second")
     assert result.returncode == 0, result.stdout
     login = {"user": "guestbook", "server": "198.18.11.11"}
-    assert db2.as_user("SELECT 1", password="second", **login).rc == 0
-    assert db2.as_user("SELECT 1", password="first", **login).rc != 0
+    assert "second" not in result.stdout
+
+    def works(password):
+        return db2.as_user("SELECT 1", password=password, **login).rc == 0
+
+    assert (works("first"), works("second")) == (True, True), "an application that has not been given it yet goes on"
+    again = play("mysql-db1", guestbook_password="second")
+    assert "changed=0" in again.stdout, "a second run is no second rotation"
+    third = play("mysql-db1", guestbook_password="third")
+    assert third.returncode != 0
+    assert "keeps the old one of the last change still" in " ".join(third.stdout.split())
+    assert (works("first"), works("second"), works("third")) == (True, True, False)
+    discarded = play(playbook="discard.yml", guestbook_password="second")
+    assert discarded.returncode == 0, discarded.stdout
+    assert (works("first"), works("second")) == (False, True)
+    assert play(playbook="discard.yml", guestbook_password="second").stdout.count("changed=0") == 2
     left = db1.sql("SELECT CONCAT(user, '@', host) FROM mysql.user WHERE host <> 'localhost' ORDER BY 1")
     assert [name for (name,) in left] == [
         "clone@198.18.11.11",
@@ -86,11 +141,28 @@ def test_another_password_is_set_and_accounts_that_nobody_should_have_are_droppe
         "report@198.18.11.12",
         "somebody@198.18.11.99",
     ]
-    assert "second" not in result.stdout
     db1.sql("DROP USER somebody@'198.18.11.99'")
-    assert play("mysql-db1").returncode == 0
-    assert db2.as_user("SELECT 1", password="first", **login).rc == 0
+    assert play("mysql-db1", mysql_replication_discard_old_passwords=True).returncode == 0
+    assert (works("first"), works("second")) == (True, True), "what is set anew in that run keeps the one before"
     in_sync()
+
+
+def test_the_replication_s_password_changes_while_it_runs(db1, db2, play, writing, in_sync):
+    """The replica is told, and then needs the old one no more."""
+    with writing(db1) as figures:
+        result = play(replication_password="fetch otherwise")
+    assert result.returncode == 0, result.stdout
+    assert float(figures[1]) < 10, "no commit waited for a replica until it was given up"
+    assert db2.replicates()
+    assert play(playbook="discard.yml", replication_password="fetch otherwise").returncode == 0
+    db2.sql("STOP REPLICA IO_THREAD; START REPLICA IO_THREAD")
+    in_sync()
+    assert play().returncode == 0
+    in_sync()
+    assert play("mysql-db1", "discard.yml").returncode == 0
+    assert (
+        db1.sql("SELECT user FROM mysql.user WHERE user = 'replication' AND User_attributes LIKE '%additional%'") == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -295,3 +367,28 @@ def test_a_wiped_replica_gets_the_data_of_a_source_whose_logs_are_gone(db1, db2,
     executed = db1.value("@@gtid_executed")
     assert play().stdout.count("changed=0") == 2
     assert db1.value("@@gtid_executed") == executed, "a run that changes nothing writes nothing"
+
+
+def test_a_first_initialisation_that_failed_is_finished_and_nothing_else_is_thrown_away(db1, db2, play, in_sync):
+    """The disk was full. What the failed initialisation left fails every attempt of the package to configure itself."""
+    failed = db2.host.run(
+        "export DEBIAN_FRONTEND=noninteractive; systemctl stop mysql && dpkg --purge mysql-server"
+        " && find /var/lib/mysql /etc/mysql/mysql.conf.d -mindepth 1 -delete"
+        " && mount -t tmpfs -o size=60m tmpfs /var/lib/mysql && apt-get install --yes mysql-server"
+    )
+    assert failed.rc == 100, failed.stdout + failed.stderr
+    state = "dpkg-query --show --showformat='${db:Status-Status}' mysql-server"
+    assert db2.host.check_output(state) == "half-configured"
+    db2.host.check_output("mount -o remount,size=2g /var/lib/mysql; mkdir /var/lib/mysql/shop")
+
+    result = play()
+    assert result.returncode != 0
+    said = " ".join(result.stdout.split())
+    assert "an initialisation that failed would not have left /var/lib/mysql/shop" in said
+    assert db2.host.file("/var/lib/mysql/ibdata1").exists
+
+    db2.host.check_output("rmdir /var/lib/mysql/shop")
+    result = play()
+    assert result.returncode == 0, result.stdout
+    assert db2.host.check_output(state) == "installed"
+    in_sync()
