@@ -4,11 +4,16 @@ import importlib.util
 import re
 import subprocess
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 Parser = Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]
 Render = Callable[[str, str, Mapping[str, Any]], str]
@@ -19,6 +24,23 @@ WEB1 = {"name": "web1", "address": "198.18.0.21", "port": 80}
 WEB2 = {"name": "web2", "address": "2001:db8::22", "port": 80}
 DOWNSTREAM = {"name": "web", "bind": [{"port": 80}], "default_backend": "web"}
 WEB = {"name": "web", "servers": [WEB1, WEB2]}
+
+PEM = "/etc/webstack/tls/www/combined.pem"
+CA = "/etc/webstack/tls/ca.pem"
+TLS = {"certificates": [PEM]}
+SECURE = {
+    "name": "web",
+    "bind": [
+        {"port": 80},
+        {"port": 443, "tls": TLS | {"quic": True}},
+        {"address": "::", "port": 443, "tls": TLS | {"quic": True}, "extra": ["v6only"]},
+    ],
+    "default_backend": "web",
+}
+VERIFIED = WEB | {
+    "tls": {"ca_file": CA},
+    "servers": [WEB1 | {"port": 443, "tls_name": "web1"}, WEB2 | {"port": 443, "tls_name": "web2"}],
+}
 
 SCENARIOS: dict[str, dict[str, Any]] = {
     "nothing but statistics": {},
@@ -45,6 +67,82 @@ SCENARIOS: dict[str, dict[str, Any]] = {
                     WEB2 | {"weight": 50, "backup": True, "maxconn": 100},
                     {"name": "web3", "address": "198.18.0.23", "port": 80, "maintenance": True, "check": False},
                 ],
+            }
+        ],
+    },
+    "secure site": {
+        "haproxy_stats": {"address": "198.18.0.11", "tls": TLS, "allow": ["192.0.2.0/24"]},
+        "haproxy_frontends": [
+            SECURE
+            | {
+                "https_redirect": True,
+                "hsts": {},
+                "rate_limit": {},
+                "max_connections_per_client": 1000,
+                "max_body_size": "10m",
+                "remove_response_headers": ["Server", "X-Powered-By"],
+                "use_backends": [{"backend": "acme", "condition": "{ path_beg /.well-known/acme-challenge/ }"}],
+            }
+        ],
+        "haproxy_backends": [
+            VERIFIED | {"http_check": {"uri": "/healthz", "host": "www.foobar.com"}},
+            {"name": "acme", "servers": [{"name": "acme", "address": "127.0.0.1", "port": 8402, "check": False}]},
+        ],
+    },
+    "modern TLS in every way": {
+        "haproxy_tls_profile": "modern",
+        "haproxy_frontends": [
+            SECURE
+            | {
+                "bind": [
+                    {"port": 81},
+                    {"port": 8443, "tls": TLS | {"ca_file": CA, "verify": "optional", "alpn": []}, "extra": ["v4v6"]},
+                    {
+                        "address": "::",
+                        "port": 444,
+                        "tls": TLS | {"alpn": ["http/1.1"], "quic": True},
+                        "extra": ["v4v6"],
+                    },
+                    {"address": "192.0.2.1", "port": 445, "tls": {"certificates": [PEM, PEM], "quic": True}},
+                ],
+                "https_redirect": True,
+                "https_redirect_except": [],
+                "hsts": {"max_age": 31536000, "include_subdomains": True, "preload": True},
+                "rate_limit": {
+                    "requests": 100,
+                    "period": "1m",
+                    "status": 503,
+                    "allow": ["192.0.2.0/24", "2001:db8::/32"],
+                    "table_size": "1m",
+                },
+                "max_body_size": 1024,
+            },
+            {
+                "name": "mail",
+                "mode": "tcp",
+                "bind": [{"port": 993, "tls": TLS}, {"port": 994, "tls": TLS | {"alpn": ["imap"]}}],
+                "max_connections_per_client": 10,
+                "default_backend": "mail",
+            },
+        ],
+        "haproxy_backends": [
+            WEB | {"tls": {"verify": False, "alpn": []}},
+            {
+                "name": "mail",
+                "mode": "tcp",
+                "tls": {"alpn": ["imap"]},
+                "servers": [WEB1 | {"port": 993, "tls_name": "mail.example.com"}],
+            },
+        ],
+        "haproxy_listens": [
+            SECURE
+            | VERIFIED
+            | {
+                "name": "both",
+                "bind": [{"port": 446, "tls": TLS}],
+                "max_connections_per_client": 10,
+                "hsts": {},
+                "default_backend": "web",
             }
         ],
     },
@@ -143,11 +241,31 @@ def section(configuration: str, head: str) -> list[str]:
     return [line.strip() for line in found[1].splitlines()]
 
 
+@pytest.fixture(scope="module")
+def pem() -> str:
+    """A certificate of the day with its key, for HAProxy to read: it is its own CA."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "www.foobar.com")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    return (certificate.public_bytes(serialization.Encoding.PEM) + private).decode()
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_haproxy_reads_it_without_a_warning(configuration: Callable[..., str], parser: Parser, name: str) -> None:
+def test_haproxy_reads_it_without_a_warning(
+    configuration: Callable[..., str], parser: Parser, pem: str, name: str
+) -> None:
     """Catches whatever HAProxy does not know, ignores, or takes in another order than it is written."""
     rendered = configuration(**SCENARIOS[name])
-    result = parser(["haproxy", "-c", "-dW", "-f", "/haproxy.cfg"], {"/haproxy.cfg": rendered})
+    files = {"/haproxy.cfg": rendered, PEM: pem, CA: pem}
+    result = parser(["haproxy", "-c", "-dW", "-f", "/haproxy.cfg"], files)
     assert result.returncode == 0, result.stdout + result.stderr + rendered
 
 
@@ -189,6 +307,91 @@ def test_site(configuration: Callable[..., str]) -> None:
         "server web2 [2001:db8::22]:80 check weight 50 maxconn 100 backup",
         "server web3 198.18.0.23:80 weight 100 disabled",
     ]
+
+
+def test_secure_site(configuration: Callable[..., str]) -> None:
+    rendered = configuration(**SCENARIOS["secure site"])
+    tls = f"ssl crt {PEM} alpn h2,http/1.1"
+    assert f"bind 198.18.0.11:8404 {tls}" in section(rendered, "frontend stats")
+    assert [line for line in section(rendered, "frontend web") if not line.startswith("#")] == [
+        "mode http",
+        "option httplog",
+        "option idle-close-on-response",
+        "bind *:80",
+        f"bind *:443 {tls}",
+        f"bind quic4@*:443 ssl crt {PEM} alpn h3",
+        f"bind [::]:443 {tls} v6only",
+        f"bind quic6@[::]:443 ssl crt {PEM} alpn h3 v6only",
+        "stick-table type ipv6 size 100k expire 10s store gpc0_rate(10s),conn_cur",
+        "tcp-request connection track-sc1 src,ipmask(32,64)",
+        "tcp-request connection reject if { sc1_conn_cur gt 1000 }",
+        "http-request track-sc0 src,ipmask(32,64)",
+        "http-request deny deny_status 429 hdr Retry-After 10 if { sc0_gpc0_rate ge 2000 }",
+        "http-request sc-inc-gpc0(0)",
+        "http-request deny deny_status 413 if { req.body_size gt 10485760 }",
+        "http-request redirect code 308 location https://%[req.hdr(host),host_only]%[pathq] unless { ssl_fc }"
+        " || { path_beg /.well-known/acme-challenge/ }",
+        'http-after-response set-header Strict-Transport-Security "max-age=63072000" if { ssl_fc }',
+        "http-after-response set-header Alt-Svc 'h3=\":443\"; ma=86400' if { ssl_fc }",
+        "http-response del-header Server",
+        "http-response del-header X-Powered-By",
+        "option forwardfor",
+        "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]",
+        "use_backend acme if { path_beg /.well-known/acme-challenge/ }",
+        "default_backend web",
+    ]
+    backend = section(rendered, "backend web")
+    assert f"default-server ssl verify required ca-file {CA} alpn http/1.1 check-alpn http/1.1" in backend
+    assert "server web1 198.18.0.21:443 sni str(web1) check-sni web1 verifyhost web1 check weight 100" in backend
+
+
+def test_variants_of_tls(configuration: Callable[..., str]) -> None:
+    rendered = configuration(**SCENARIOS["modern TLS in every way"])
+    web, mail = section(rendered, "frontend web"), section(rendered, "frontend mail")
+    assert f"bind *:8443 ssl crt {PEM} no-alpn ca-file {CA} verify optional v4v6" in web
+    assert f"bind quic6@[::]:444 ssl crt {PEM} alpn h3 v4v6" in web
+    assert f"bind quic4@192.0.2.1:445 ssl crt {PEM} crt {PEM} alpn h3" in web
+    assert "https://%[req.hdr(host),host_only]:8443%[pathq] unless { ssl_fc }" in "\n".join(web)
+    assert any('"max-age=31536000; includeSubDomains; preload"' in line for line in web)
+    assert any("""'h3=":444"; ma=86400, h3=":445"; ma=86400'""" in line for line in web)
+    assert "http-request track-sc0 src,ipmask(32,64) unless { src 192.0.2.0/24 2001:db8::/32 }" in web
+    assert "http-request deny deny_status 503 hdr Retry-After 60 if { sc0_gpc0_rate ge 100 }" in web
+    assert {f"bind *:993 ssl crt {PEM}", f"bind *:994 ssl crt {PEM} alpn imap"} <= set(mail)
+    assert "default-server ssl verify none" in section(rendered, "backend web")
+    assert "default-server ssl verify required ca-file @system-ca alpn imap check-alpn imap" in section(
+        rendered, "backend mail"
+    )
+
+
+def test_profiles(configuration: Callable[..., str]) -> None:
+    """What Mozilla's generator writes for HAProxy 3.0, and the curves of the guidelines 6.0."""
+    for profile, version in (("intermediate", "TLSv1.2"), ("modern", "TLSv1.3")):
+        lines = section(configuration(haproxy_tls_profile=profile), "global")
+        assert f"ssl-default-bind-options prefer-client-ciphers ssl-min-ver {version} no-tls-tickets" in lines
+        assert f"ssl-default-server-options ssl-min-ver {version} no-tls-tickets" in lines
+        assert "ssl-default-bind-curves X25519MLKEM768:X25519:prime256v1:secp384r1" in lines
+        assert bool([line for line in lines if "-ciphers " in line]) == (profile == "intermediate")
+        assert "limited-quic" not in lines
+
+
+@pytest.mark.parametrize(
+    ("distribution", "version", "old"),
+    [
+        ("Debian", "12", True),
+        ("Debian", "13", False),
+        ("Debian", "n/a", False),
+        ("Ubuntu", "24", True),
+        ("Mint", "22", False),
+    ],
+)
+def test_old_platforms_get_what_they_know(
+    configuration: Callable[..., str], distribution: str, version: str, old: bool
+) -> None:
+    """Their OpenSSL knows no X25519MLKEM768, their HAProxy neither timeout client-hs nor curves to servers."""
+    facts = {"distribution": distribution, "distribution_major_version": version, "os_family": "Debian"}
+    rendered = configuration(ansible_facts=facts)
+    news = [word in rendered for word in ("X25519MLKEM768", "client-hs", "ssl-default-server-curves")]
+    assert news == [not old] * 3
 
 
 def test_options_of_a_backend_win_over_those_of_all(configuration: Callable[..., str]) -> None:
@@ -294,6 +497,87 @@ def test_every_configuration_has_a_name_of_its_own(configuration: Callable[..., 
             {"haproxy_backends": [{"name": "web", "servers": [WEB1 | {"name": "web 1"}]}]},
             'haproxy_backends, haproxy_listens: server "web 1" of "web" is not a name for HAProxy;'
             " use letters, digits and _ . : - only.",
+        ),
+        (
+            {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": {"certificates": []}}]}]},
+            'haproxy: "web" binds * port 443 with tls and no certificates; name at least one PEM file with certificate'
+            " and key.",
+        ),
+        (
+            {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": {"certificates": ["www.pem"]}}]}]},
+            'haproxy: "web" binds * port 443 with the certificate "www.pem"; write its whole path on the host, from / on.',
+        ),
+        (
+            {"haproxy_stats": {"tls": {"certificates": ["www.pem"]}}},
+            'haproxy: "stats" binds 127.0.0.1 port 8404 with the certificate "www.pem";'
+            " write its whole path on the host, from / on.",
+        ),
+        (
+            {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": TLS | {"verify": "optional"}}]}]},
+            'haproxy: "web" binds * port 443 with tls.verify and no tls.ca_file; name the file of the CAs whose clients'
+            " are let in.",
+        ),
+        (
+            {"haproxy_frontends": [SECURE | {"bind": [{"address": "/run/web.sock", "tls": TLS | {"quic": True}}]}]},
+            'haproxy: "web" binds /run/web.sock with tls.quic; leave it out, HTTP/3 needs mode http and a port.',
+        ),
+        (
+            {"haproxy_frontends": [SECURE | {"mode": "tcp", "bind": [{"port": 443, "tls": TLS | {"quic": True}}]}]},
+            'haproxy: "web" binds * port 443 with tls.quic; leave it out, HTTP/3 needs mode http and a port.',
+        ),
+        (
+            {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": TLS, "extra": ["ssl", "crt /a.pem"]}]}]},
+            'haproxy: "web" binds * port 443 with tls and says the same in extra; move it from extra into tls.',
+        ),
+        (
+            {"haproxy_frontends": [DOWNSTREAM | {"mode": "tcp", "rate_limit": {}, "max_body_size": "1m"}]},
+            'haproxy_frontends, haproxy_listens: "web" has max_body_size and rate_limit in mode tcp, where nobody reads'
+            " requests; use mode http or leave it out.",
+        ),
+        (
+            {"haproxy_frontends": [DOWNSTREAM | {"hsts": {}}]},
+            'haproxy_frontends, haproxy_listens: "web" has hsts and no bind with tls; add one, browsers heed it only'
+            " there.",
+        ),
+        (
+            {"haproxy_frontends": [SECURE | {"hsts": {"preload": True}}]},
+            'haproxy_frontends, haproxy_listens: "web" has hsts.preload, which browsers take only with'
+            " include_subdomains and a max_age of at least 31536000; set both or leave it out.",
+        ),
+        (
+            {"haproxy_frontends": [DOWNSTREAM | {"rate_limit": {"requests": 0}}]},
+            'haproxy_frontends, haproxy_listens: "web" has rate_limit.requests 0, and would answer nobody;'
+            " use 1 or more.",
+        ),
+        (
+            {"haproxy_frontends": [DOWNSTREAM | {"rate_limit": {"period": "10 s"}}]},
+            'haproxy_frontends, haproxy_listens: "web" has rate_limit.period "10 s"; write a number with a unit, such as'
+            " 10s or 1m.",
+        ),
+        (
+            {"haproxy_frontends": [DOWNSTREAM | {"max_body_size": "much"}]},
+            'haproxy_frontends, haproxy_listens: "web" has max_body_size "much"; write a number of bytes, or one with k,'
+            " m or g such as 10m.",
+        ),
+        (
+            {"haproxy_backends": [VERIFIED | {"tls": {"ca_file": "ca.pem"}}]},
+            'haproxy_backends, haproxy_listens: "web" has tls.ca_file "ca.pem"; write its whole path on the host, from /'
+            " on.",
+        ),
+        (
+            {"haproxy_backends": [WEB | {"tls": {}, "servers": [WEB1]}]},
+            'haproxy_backends, haproxy_listens: server "web1" of "web" has no tls_name, and any certificate of the CA'
+            " would pass for its own; add it.",
+        ),
+        (
+            {"haproxy_backends": [{"name": "web", "servers": [WEB1 | {"tls_name": "web1"}]}]},
+            'haproxy_backends, haproxy_listens: server "web1" of "web" has a tls_name and "web" no tls; add tls, or leave'
+            " the name out.",
+        ),
+        (
+            {"haproxy_backends": [{"name": "web", "tls": {}, "servers": [WEB1 | {"tls_name": "198.18.0.21"}]}]},
+            'haproxy_backends, haproxy_listens: server "web1" of "web" has the tls_name "198.18.0.21"; write a host name,'
+            " HAProxy verifies no addresses.",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from testinfra.host import Host
 testinfra_hosts = ["ansible://loadbalancers"]
 
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
+EXPOSURE = 3.0
 EVERYWHERE = {"*", "0.0.0.0", "[::]"}  # noqa: S104
 
 ASK = """
@@ -22,11 +23,22 @@ s.sendall(sys.argv[2].encode() + b"\\n")
 print(b"".join(iter(lambda: s.recv(65536), b"")).decode())
 """
 
+# Whose certificate it is, is not asked here: the name in it is not that of the address.
 FETCH = """
-import json, sys, urllib.request
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+import json, ssl, sys, urllib.request
+tls = ssl._create_unverified_context()
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
 with opener.open(sys.argv[1], timeout=10) as answer:
     print(json.dumps([answer.status, answer.headers["Content-Type"], answer.read().decode()]))
+"""
+
+
+# The certificate that is served at a port.
+SERVED = """
+import socket, ssl, sys
+tls = ssl._create_unverified_context()
+with tls.wrap_socket(socket.create_connection((sys.argv[1], int(sys.argv[2])), 10)) as s:
+    print(ssl.DER_cert_to_PEM_cert(s.getpeercert(binary_form=True)))
 """
 
 
@@ -51,7 +63,7 @@ def statistics(host: Host, admin_socket: str) -> list[dict[str, str]]:
 
 @pytest.fixture
 def monitor(configuration: str) -> tuple[str, str, str]:
-    """Address with port, path of the page and path of the metrics, of the frontend stats."""
+    """Scheme, address and port as in a URL, path of the page and path of the metrics, of the frontend stats."""
     section = re.search(r"^frontend stats\n(?:[ \t].*\n)+", configuration, re.MULTILINE)
     if not section:
         pytest.skip("haproxy_stats is empty")
@@ -61,7 +73,14 @@ def monitor(configuration: str) -> tuple[str, str, str]:
     ]
     assert all(found), section[0]
     address, page, metrics = (match[1] for match in found if match)
-    return address, page, metrics
+    return f"{'https' if ' ssl ' in section[0] else 'http'}://{address}", page, metrics
+
+
+@pytest.fixture
+def tls_binds(configuration: str) -> list[tuple[str, str, str]]:
+    """Address, port and first certificate of every bind line with TLS over TCP."""
+    found = re.findall(r"^\s*bind (\S*):(\d+) ssl crt (\S+)", configuration, re.MULTILINE)
+    return [entry for entry in found if not entry[0].startswith("quic")]
 
 
 @pytest.fixture
@@ -73,9 +92,12 @@ def listening(host: Host) -> list[tuple[str, str, str]]:
 
 
 def fetch(host: Host, address: str, path: str) -> tuple[int, str, str]:
-    where, _, port = address.rpartition(":")
-    where = "127.0.0.1" if where in {"*", "0.0.0.0"} else where  # noqa: S104
-    return tuple(json.loads(host.check_output("python3 -c %s %s", FETCH, f"http://{where}:{port}{path}")))
+    return tuple(json.loads(host.check_output("python3 -c %s %s", FETCH, here(address) + path)))
+
+
+def here(address: str) -> str:
+    """Where on this host something is reached that listens at the address."""
+    return re.sub(r"(^|/)(\*|0\.0\.0\.0|)(?=:\d+$)", r"\g<1>127.0.0.1", address).replace("[::]", "[::1]")
 
 
 def test_configuration_is_valid(host: Host) -> None:
@@ -167,3 +189,68 @@ def test_nothing_but_haproxy_listens_on_its_ports(configuration: str, listening:
     assert [
         users for _, port, users in listening if port in ports and "users:" in users and "haproxy" not in users
     ] == []
+
+
+# --- TLS -------------------------------------------------------------------------------------------------------------
+
+
+def handshake(host: Host, address: str, port: str, *options: str) -> str:
+    arguments = " ".join(options)
+    where = here(f"{address}:{port}")
+    return host.check_output(f"timeout 20 openssl s_client -connect {where} {arguments} </dev/null 2>&1 || true")
+
+
+def test_the_certificate_in_the_file_is_served(host: Host, tls_binds: list[tuple[str, str, str]]) -> None:
+    """At every bind with TLS, and it has not expired. Red when a certificate was renewed and HAProxy not reloaded."""
+    for address, port, path in tls_binds:
+        where = here(f"{address}:{port}").rpartition(":")[0].strip("[]")
+        served = host.check_output("python3 -c %s %s %s", SERVED, where, port)
+        kept = host.check_output("openssl x509 -in %s", path)
+        assert served.split() == kept.split(), f"{address}:{port}"
+        assert host.run("openssl x509 -in %s -noout -checkend 0", path).rc == 0, f"{path} has expired"
+
+
+def test_old_protocols_are_refused(host: Host, tls_binds: list[tuple[str, str, str]]) -> None:
+    """By HAProxy: the client would take them."""
+    for address, port, _ in tls_binds:
+        for version in ("-tls1", "-tls1_1"):
+            said = handshake(host, address, port, version, "-cipher", "ALL:@SECLEVEL=0")
+            assert "alert protocol version" in said, said
+
+
+def test_http3_is_answered_where_it_is_told_of(host: Host, configuration: str) -> None:
+    """A whole handshake over UDP. Red without limited-quic."""
+    found = re.findall(r"^\s*bind quic[46]@(\S*):(\d+) ", configuration, re.MULTILINE)
+    assert bool(found) == ("Alt-Svc" in configuration)
+    for address, port in found:
+        assert "ALPN protocol: h3" in handshake(host, address, port, "-quic", "-alpn", "h3")
+
+
+def test_private_keys_are_not_for_everybody(host: Host, configuration: str) -> None:
+    paths = set(re.findall(r" crt (\S+)", configuration))
+    assert [path for path in sorted(paths) if host.file(path).mode & 0o007] == []
+
+
+# --- sandbox ---------------------------------------------------------------------------------------------------------
+
+
+def test_exposure(host: Host) -> None:
+    """systemd's own measure of what a service could do to the host, from 0 to 10. Debian's unit has 9.2."""
+    said = host.check_output("systemd-analyze security --no-pager haproxy.service | tail -1")
+    found = re.search(r"Overall exposure level for haproxy.service: ([0-9.]+)", said)
+    assert found, said
+    assert float(found[1]) <= EXPOSURE
+
+
+def test_sandbox_is_in_force(host: Host) -> None:
+    """In the running process, not only in the unit. Red when HAProxy has not been restarted since it got one."""
+    master = host.check_output("systemctl show --property=MainPID --value haproxy")
+    status = host.check_output("cat /proc/%s/status", master)
+    assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE), status
+    assert re.search(r"^Seccomp:\s+2$", status, re.MULTILINE), status
+
+
+def test_requests_reach_the_journal(host: Host, configuration: str) -> None:
+    """/dev/log is there in the sandbox and in the chroot: what the workers say comes through it."""
+    said = host.check_output("journalctl --unit=haproxy --lines=5 --no-pager --output=cat _TRANSPORT=syslog")
+    assert said or "log /dev/log" not in configuration
