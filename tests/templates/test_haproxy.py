@@ -135,14 +135,12 @@ SCENARIOS: dict[str, dict[str, Any]] = {
             },
         ],
         "haproxy_listens": [
-            SECURE
-            | VERIFIED
+            VERIFIED
             | {
                 "name": "both",
                 "bind": [{"port": 446, "tls": TLS}],
                 "max_connections_per_client": 10,
                 "hsts": {},
-                "default_backend": "web",
             }
         ],
     },
@@ -370,7 +368,7 @@ def test_profiles(configuration: Callable[..., str]) -> None:
         assert f"ssl-default-bind-options prefer-client-ciphers ssl-min-ver {version} no-tls-tickets" in lines
         assert f"ssl-default-server-options ssl-min-ver {version} no-tls-tickets" in lines
         assert "ssl-default-bind-curves X25519MLKEM768:X25519:prime256v1:secp384r1" in lines
-        assert bool([line for line in lines if "-ciphers " in line]) == (profile == "intermediate")
+        assert bool([line for line in lines if "-bind-ciphers " in line]) == (profile == "intermediate")
         assert "limited-quic" not in lines
 
 
@@ -505,7 +503,8 @@ def test_every_configuration_has_a_name_of_its_own(configuration: Callable[..., 
         ),
         (
             {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": {"certificates": ["www.pem"]}}]}]},
-            'haproxy: "web" binds * port 443 with the certificate "www.pem"; write its whole path on the host, from / on.',
+            'haproxy: "web" binds * port 443 with the certificate "www.pem"; write its whole path on'
+            " the host, from / on.",
         ),
         (
             {"haproxy_stats": {"tls": {"certificates": ["www.pem"]}}},
@@ -551,17 +550,20 @@ def test_every_configuration_has_a_name_of_its_own(configuration: Callable[..., 
         ),
         (
             {"haproxy_frontends": [DOWNSTREAM | {"rate_limit": {"period": "10 s"}}]},
-            'haproxy_frontends, haproxy_listens: "web" has rate_limit.period "10 s"; write a number with a unit, such as'
+            'haproxy_frontends, haproxy_listens: "web" has rate_limit.period "10 s"; write a number'
+            " with a unit, such as"
             " 10s or 1m.",
         ),
         (
             {"haproxy_frontends": [DOWNSTREAM | {"max_body_size": "much"}]},
-            'haproxy_frontends, haproxy_listens: "web" has max_body_size "much"; write a number of bytes, or one with k,'
+            'haproxy_frontends, haproxy_listens: "web" has max_body_size "much"; write a number of'
+            " bytes, or one with k,"
             " m or g such as 10m.",
         ),
         (
             {"haproxy_backends": [VERIFIED | {"tls": {"ca_file": "ca.pem"}}]},
-            'haproxy_backends, haproxy_listens: "web" has tls.ca_file "ca.pem"; write its whole path on the host, from /'
+            'haproxy_backends, haproxy_listens: "web" has tls.ca_file "ca.pem"; write its whole path'
+            " on the host, from /"
             " on.",
         ),
         (
@@ -571,12 +573,14 @@ def test_every_configuration_has_a_name_of_its_own(configuration: Callable[..., 
         ),
         (
             {"haproxy_backends": [{"name": "web", "servers": [WEB1 | {"tls_name": "web1"}]}]},
-            'haproxy_backends, haproxy_listens: server "web1" of "web" has a tls_name and "web" no tls; add tls, or leave'
+            'haproxy_backends, haproxy_listens: server "web1" of "web" has a tls_name and "web" no'
+            " tls; add tls, or leave"
             " the name out.",
         ),
         (
             {"haproxy_backends": [{"name": "web", "tls": {}, "servers": [WEB1 | {"tls_name": "198.18.0.21"}]}]},
-            'haproxy_backends, haproxy_listens: server "web1" of "web" has the tls_name "198.18.0.21"; write a host name,'
+            'haproxy_backends, haproxy_listens: server "web1" of "web" has the tls_name "198.18.0.21";'
+            " write a host name,"
             " HAProxy verifies no addresses.",
         ),
     ],
