@@ -18,6 +18,7 @@ def test_browsers_are_told_to_stay_with_https(front_door):
     assert front_door.plain.get("/").headers["Strict-Transport-Security"] is None
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 @pytest.mark.parametrize(("most", "taken"), [(ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True)])
 def test_versions_before_tls_1_2_are_refused(front_door, most, taken):
     context = ssl.create_default_context(cafile=str(front_door.ca))
