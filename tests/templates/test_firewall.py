@@ -242,6 +242,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
             content = Path(argv[2]).read_text()
             status = int("broken" in content)
             module.kernel = module.kernel if status else content.removeprefix(module.ABSENT)
+        elif argv[:2] == ("nft", "delete"):
+            module.kernel = ""
         elif argv[0] == "nft":
             status, output = int(not module.kernel), module.kernel
         else:
@@ -287,6 +289,22 @@ def test_first_rules_come_back_to_none(program: Any) -> None:
     program.attempt("60")
     program.rollback()
     assert program.kernel == ""
+
+
+@pytest.mark.parametrize(("confirmed", "after"), [("old", "old"), ("broken", "")])
+def test_rules_come_back_even_if_the_listing_of_the_previous_cannot_be_read(
+    confirmed: str, after: str, program: Any
+) -> None:
+    """Catches a host that stays cut off: first what was confirmed counts, then nothing at all."""
+    program.WANTED.write_text("old")
+    program.attempt("60")
+    program.keep()
+    program.CONFIRMED.write_text(confirmed)
+    program.kernel = "broken by hand"
+    program.WANTED.write_text("new")
+    program.attempt("60")
+    program.rollback()
+    assert program.kernel == after
 
 
 def test_second_attempt_goes_back_to_what_was_before_the_first(program: Any) -> None:

@@ -132,7 +132,10 @@ def keep() -> None:
 
 def rollback() -> None:
     if PREVIOUS.exists():
-        load(PREVIOUS)
+        # What somebody wrote by hand may be listed in a way that cannot be read again. A host that lets everything in
+        # is in danger; one that lets nobody in is lost.
+        if all(run("nft", "-f", str(path)).returncode for path in (PREVIOUS, CONFIRMED)):
+            stop()
         PREVIOUS.unlink()
         print("the new rules were not confirmed in time; the previous ones are back")
 
