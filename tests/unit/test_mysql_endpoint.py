@@ -1,0 +1,597 @@
+"""The endpoint daemon without a server: what rows mean, what a heartbeat proves, and who may keep it from answering."""
+
+import importlib.util
+import json
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+ROLE = Path(__file__).resolve().parents[2] / "roles/mysql_endpoint"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("mysql_endpoint_daemon", ROLE / "files/mysql_endpoint.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+daemon = load()
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def beat(uuid: str = "source", written: datetime = NOW, confirmed: datetime | None = None, **more: Any) -> Any:
+    return daemon.Heartbeat.of(
+        {
+            "server_uuid": uuid,
+            "server_id": 1,
+            "written": written.replace(tzinfo=None),
+            "confirmed": confirmed and confirmed.replace(tzinfo=None),
+            "semi_sync": 1,
+            "timeout_ms": 10_000,
+            "gtid_executed": "source:1-5",
+        }
+        | more
+    )
+
+
+def state(
+    read_only: int = 1,
+    super_read_only: int = 1,
+    channels: tuple[tuple[str, str], ...] = (("ON", "ON"),),
+    beats: tuple[Any, ...] = (beat(written=ago(0.5)),),
+) -> Any:
+    server = {"read_only": read_only, "super_read_only": super_read_only, "server_uuid": "here", "server_id": 2}
+    rows = [{"host": "198.18.0.31", "uuid": "source", "receiver": r, "applier": a} for r, a in channels]
+    return daemon.state_of(server, rows, daemon.SemiSync(on=True, replicas=1), beats, NOW)
+
+
+class TestState:
+    @pytest.mark.parametrize(
+        ("found", "primary", "replica"),
+        [
+            pytest.param({}, "it is read-only", "", id="a replica"),
+            pytest.param(
+                {"read_only": 0, "super_read_only": 0}, "", "it takes writes", id="writable, though a replica"
+            ),
+            pytest.param(
+                {"read_only": 0, "super_read_only": 0, "channels": (), "beats": ()},
+                "",
+                "it takes writes",
+                id="a source",
+            ),
+            pytest.param({"super_read_only": 0}, "it is read-only", "", id="root may write, nobody else"),
+            pytest.param(
+                {"channels": ()}, "it is read-only", "it replicates from nobody", id="a crashed source that came back"
+            ),
+            pytest.param(
+                {"channels": (("CONNECTING", "ON"),)},
+                "it is read-only",
+                "it does not receive from 198.18.0.31",
+                id="the source is gone",
+            ),
+            pytest.param(
+                {"channels": (("OFF", "ON"),)},
+                "it is read-only",
+                "it does not receive from 198.18.0.31",
+                id="the receiver is stopped",
+            ),
+            pytest.param(
+                {"channels": (("ON", "OFF"),)},
+                "it is read-only",
+                "it does not apply what it receives",
+                id="the applier is stopped",
+            ),
+            pytest.param(
+                {"channels": (("ON", "ON"), ("ON", "OFF"))},
+                "it is read-only",
+                "it does not apply what it receives",
+                id="one of two channels",
+            ),
+            pytest.param(
+                {"beats": ()}, "it is read-only", "it has no heartbeat of its source yet", id="no heartbeat came yet"
+            ),
+            pytest.param({"beats": (beat(written=ago(5)),)}, "it is read-only", "", id="just within the bound"),
+            pytest.param(
+                {"beats": (beat(written=ago(5.1)),)},
+                "it is read-only",
+                "it is 5.1 s behind, more than 5",
+                id="too far behind",
+            ),
+            pytest.param({"beats": (beat(written=ago(-2)),)}, "it is read-only", "", id="the source's clock is ahead"),
+            pytest.param(
+                {"beats": (beat("other"), beat(written=ago(60)))},
+                "it is read-only",
+                "it is 60.0 s behind, more than 5",
+                id="another server's heartbeat says nothing of the source",
+            ),
+            pytest.param(
+                {"beats": (beat("first", ago(60)), beat("second", ago(1)))},
+                "it is read-only",
+                "",
+                id="a source that passes on its source's",
+            ),
+        ],
+    )
+    def test_what_it_is(self, found: dict[str, Any], primary: str, replica: str) -> None:
+        seen = state(**found)
+        assert (daemon.not_primary(seen), daemon.not_replica(seen, 5)) == (primary, replica)
+
+    @given(st.integers(0, 1), st.integers(0, 1), st.sampled_from([(), (("ON", "ON"),), (("OFF", "ON"),)]))
+    def test_nobody_is_both(self, read_only: int, super_read_only: int, channels: Any) -> None:
+        """super_read_only without read_only is what MySQL does not let be; writes go to neither then."""
+        seen = state(read_only=read_only, super_read_only=super_read_only, channels=channels)
+        assert daemon.not_primary(seen) or daemon.not_replica(seen, 5)
+        assert seen.writable == (read_only == super_read_only == 0)
+
+    def test_a_source_shows_its_own_heartbeat_and_no_lag(self) -> None:
+        seen = state(read_only=0, super_read_only=0, channels=(), beats=(beat("other"), beat("here", ago(30))))
+        assert (seen.heartbeat.server_uuid, seen.lag) == ("here", None)
+
+    def test_json_has_every_field_that_others_rely_on(self) -> None:
+        shown = json.loads(json.dumps(state(beats=(beat(written=ago(0.25), confirmed=ago(1.25)),)).as_dict(NOW)))
+        own = beat(written=ago(0.25), confirmed=ago(1.25))
+        assert shown == {
+            "time": NOW.isoformat(),
+            "writable": False,
+            "read_only": True,
+            "super_read_only": True,
+            "server_uuid": "here",
+            "server_id": 2,
+            "source_host": "198.18.0.31",
+            "receiver": True,
+            "applier": True,
+            "lag_seconds": 0.25,
+            "semi_sync_source": True,
+            "semi_sync_replicas": 1,
+            "heartbeat": {
+                "server_uuid": "source",
+                "server_id": 1,
+                "written": own.written.isoformat(),
+                "confirmed": own.confirmed.isoformat(),
+                "semi_sync": True,
+                "timeout_ms": 10_000,
+                "proven_until": ago(-8.75).isoformat(),
+                "gtid_executed": "source:1-5",
+            },
+        }
+        assert state(beats=(), channels=()).as_dict(NOW)["heartbeat"] is None
+
+    def test_a_timeout_without_an_end_is_no_error(self) -> None:
+        assert beat(confirmed=NOW, timeout_ms=2**64 - 1).proven_until.year == 9999
+        assert beat(confirmed=None).proven_until is None
+
+    def test_semi_sync_is_read_from_what_the_server_says(self) -> None:
+        said = {
+            "rpl_semi_sync_source_status": "ON",
+            "rpl_semi_sync_source_wait_no_replica": "ON",
+            "rpl_semi_sync_source_timeout": "10000",
+            "rpl_semi_sync_source_clients": "1",
+            "rpl_semi_sync_source_no_tx": "3",
+            "rpl_semi_sync_source_no_times": "2",
+        }
+        assert daemon.SemiSync.of(said) == daemon.SemiSync(
+            on=True, waits=True, timeout_ms=10_000, replicas=1, unacknowledged=3, times_off=2
+        )
+        assert daemon.SemiSync.of({}) == daemon.SemiSync(on=False, waits=False)
+
+
+ON = daemon.SemiSync(on=True, timeout_ms=10_000)
+SERVER = {"server_uuid": "here", "server_id": 1}
+
+
+class TestConfirmed:
+    @pytest.mark.parametrize(
+        ("before", "after", "confirmed"),
+        [
+            pytest.param(ON, ON, True, id="acknowledged"),
+            pytest.param(daemon.SemiSync(), daemon.SemiSync(), False, id="off"),
+            pytest.param(ON, daemon.SemiSync(timeout_ms=10_000, unacknowledged=1), False, id="timed out"),
+            pytest.param(daemon.SemiSync(timeout_ms=10_000), ON, False, id="came on meanwhile"),
+            pytest.param(ON, daemon.replace(ON, unacknowledged=1, times_off=1), False, id="went off and on again"),
+            pytest.param(ON, daemon.replace(ON, times_off=1), False, id="was switched off and on again"),
+            pytest.param(daemon.replace(ON, waits=False), ON, False, id="ends when the replica goes"),
+        ],
+    )
+    def test_only_what_was_acknowledged(self, before: Any, after: Any, confirmed: bool) -> None:
+        old = daemon.Proof(ago(5), 10_000)
+        assert (old.after(NOW, before, after).confirmed == NOW) is confirmed
+        assert (daemon.Proof().after(NOW, before, after).confirmed is None) is not confirmed
+
+    def test_a_heartbeat_never_confirms_itself(self) -> None:
+        first = daemon.Proof().row(SERVER, ON, NOW, "")
+        assert (first.confirmed, first.semi_sync, first.timeout_ms) == (None, True, 10_000)
+
+    def test_the_last_proof_stays_while_semi_sync_is_off(self) -> None:
+        off = daemon.SemiSync(timeout_ms=10_000)
+        proof = daemon.Proof(ago(5), 10_000).after(NOW, ON, off)
+        row = proof.row(SERVER, off, NOW, "")
+        assert (row.confirmed, row.semi_sync) == (ago(5), False)
+
+    def test_a_longer_timeout_lengthens_no_wait_that_has_begun(self) -> None:
+        """Catches a row whose bound is the new timeout, while a commit still goes by the old one."""
+        proof = daemon.Proof().after(NOW, ON, ON)
+        longer = daemon.replace(ON, timeout_ms=60_000)
+        assert proof.row(SERVER, longer, NOW, "").timeout_ms == 10_000
+        assert proof.after(NOW, longer, longer).row(SERVER, longer, NOW, "").timeout_ms == 60_000
+
+
+class Pair:
+    """A source, its replica and clients, after MySQL's manual on semi-synchronous replication (AFTER_SYNC).
+
+    Commits stand in the binary log in order. One is answered when the replica has acknowledged its place, or when any
+    has waited for the timeout: then semi-sync is off, nobody waits, and what is answered counts as unacknowledged,
+    until the replica has caught up. The daemon's steps are apart, so that anything may happen between them.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.timeout = 10
+        self.log: list[Any] = []
+        self.waiting: dict[int, int] = {}
+        self.answered: dict[int, int] = {}
+        self.received = self.acknowledged = 0
+        self.on = True
+        self.unacknowledged = self.times_off = 0
+        self.proof = daemon.Proof()
+        self.heart = self.steps()
+
+    def semi_sync(self) -> Any:
+        return daemon.SemiSync(
+            on=self.on, timeout_ms=self.timeout, unacknowledged=self.unacknowledged, times_off=self.times_off
+        )
+
+    def time(self) -> datetime:
+        return NOW + timedelta(milliseconds=self.now)
+
+    def answer(self, place: int) -> None:
+        self.waiting.pop(place, None)
+        self.answered[place] = self.now
+        self.unacknowledged += not self.on
+
+    def commit(self, what: Any) -> int:
+        self.log.append(what)
+        place = len(self.log) - 1
+        if self.on:
+            self.waiting[place] = self.now + self.timeout
+        else:
+            self.answer(place)
+        return place
+
+    def pass_time(self) -> None:
+        self.now += 1
+        if any(end <= self.now for end in self.waiting.values()):
+            self.on = False
+            self.times_off += 1
+            for place in list(self.waiting):
+                self.answer(place)
+
+    def deliver(self) -> None:
+        self.received = min(self.received + 1, len(self.log))
+
+    def acknowledge(self) -> None:
+        self.acknowledged = self.received
+        for place in [place for place in self.waiting if place < self.acknowledged]:
+            self.answer(place)
+        self.on = self.on or self.acknowledged == len(self.log)
+
+    def lengthen(self) -> None:
+        self.timeout += 7
+
+    def steps(self) -> Iterator[None]:
+        """As Heart.beat has them."""
+        while True:
+            before = self.semi_sync()
+            yield
+            row = self.proof.row(SERVER, before, self.time(), "")
+            yield
+            place = self.commit(row)
+            while place in self.waiting:
+                yield
+            yield
+            self.proof = self.proof.after(row.written, before, self.semi_sync())
+            yield
+
+    def beat(self) -> None:
+        next(self.heart)
+
+    def write(self) -> None:
+        self.commit("a client's")
+
+    def lost(self) -> list[int]:
+        """Places of writes that were answered within the bound of the replica's row, and that the replica lacks."""
+        rows = [row for row in self.log[: self.received] if isinstance(row, daemon.Heartbeat)]
+        if not rows or rows[-1].proven_until is None:
+            return []
+        return [
+            place
+            for place, moment in self.answered.items()
+            if place >= self.received and NOW + timedelta(milliseconds=moment) < rows[-1].proven_until
+        ]
+
+
+WHAT_HAPPENS = ["beat", "write", "pass_time", "deliver", "acknowledge", "lengthen"]
+# Each ends with a write that is answered without the replica, because an older one has waited for long enough.
+OLDER_COMMIT_TIMES_OUT = [("write", 1), ("pass_time", 9), ("beat", 3), ("deliver", 2), ("pass_time", 2), ("write", 1)]
+CONFIRMED = [("beat", 3), ("deliver", 1), ("acknowledge", 1), ("beat", 2)]
+TIMEOUT_IS_LENGTHENED = [
+    *CONFIRMED,
+    *[("write", 1), ("lengthen", 1), ("beat", 3), ("deliver", 2), ("pass_time", 11), ("write", 1)],
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(WHAT_HAPPENS), st.integers(1, 12)), max_size=60))
+@example(OLDER_COMMIT_TIMES_OUT)
+@example(TIMEOUT_IS_LENGTHENED)
+@settings(max_examples=400)
+def test_what_was_acknowledged_before_the_bound_is_on_the_replica(events: list[tuple[str, int]]) -> None:
+    """At every moment, because the source may be gone at any. Red if a heartbeat confirms itself because semi-sync is
+    on, if its commit's return alone confirms it, and if the timeout is the row's and not the shortest since.
+    """
+    pair = Pair()
+    for name, times in events:
+        for _ in range(times):
+            getattr(pair, name)()
+            assert pair.lost() == []
+
+
+def test_the_bound_advances_while_the_replica_acknowledges() -> None:
+    """The test of the test above, which nothing would ever contradict if nothing were ever confirmed."""
+    pair = Pair()
+    for _ in range(50):
+        for happens in ("write", "beat", "deliver", "deliver", "acknowledge", "pass_time"):
+            getattr(pair, happens)()
+    last = [row for row in pair.log[: pair.received] if isinstance(row, daemon.Heartbeat)][-1]
+    assert last.confirmed > NOW + timedelta(milliseconds=30)
+
+
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("head", "found"),
+        [
+            (b"GET /primary HTTP/1.0\r\n\r\n", ("GET", "/primary")),
+            (b"HEAD /state?x=1 HTTP/1.1\r\nHost: x\r\n\r\n", ("HEAD", "/state")),
+        ],
+    )
+    def test_method_and_path(self, head: bytes, found: tuple[str, str]) -> None:
+        assert daemon.target_of(head) == found
+
+    @given(st.binary(max_size=50))
+    def test_anything_else_is_no_request(self, head: bytes) -> None:
+        try:
+            _method, path = daemon.target_of(head)
+        except ValueError:
+            return
+        assert b" HTTP/1." in head
+        assert "?" not in path
+
+    def test_an_answer_says_its_length_and_the_end(self) -> None:
+        head, _, body = daemon.response("200 OK", "yes").partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert (b"Content-Length: 4" in head, b"Connection: close" in head, body) == (True, True, b"yes\n")
+
+
+class TestLatest:
+    @pytest.fixture
+    def latest(self) -> Callable[[Callable[[], Any]], Any]:
+        def make(ask: Callable[[], Any]) -> Any:
+            made = daemon.Latest(ask)
+            threading.Thread(target=made.run, daemon=True).start()
+            return made
+
+        return make
+
+    def test_requests_share_an_answer_for_a_tenth_of_a_second(self, latest: Any) -> None:
+        asked = []
+        known = latest(lambda: (asked.append(time.monotonic()), state())[1])
+        end = time.monotonic() + 0.35
+        while time.monotonic() < end:
+            known.get()
+        assert 3 <= len(asked) <= 5
+        assert min(b - a for a, b in pairwise(asked)) >= daemon.MAX_AGE
+
+    def test_an_answer_is_never_older_than_it_may_be(self, latest: Any) -> None:
+        """Catches an age that counts from the answer: what the server said first may be long ago by then."""
+        values = iter([state(), state(read_only=0, super_read_only=0)])
+
+        def slowly() -> Any:
+            found = next(values)
+            time.sleep(0.3)
+            return found
+
+        known = latest(slowly)
+        assert not known.get().writable
+        assert known.get().writable
+
+    def test_a_server_that_hangs_keeps_nobody_longer_than_a_second(self, latest: Any) -> None:
+        """Red without a bound on the wait: requests would pile up behind the one question."""
+        known = latest(lambda: time.sleep(60))
+        started = time.monotonic()
+        problems = []
+
+        def ask() -> None:
+            with pytest.raises(daemon.NoAnswerError, match="not answered within 1 s"):
+                known.get()
+            problems.append(time.monotonic() - started)
+
+        threads = [threading.Thread(target=ask) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(problems) == 10
+        assert max(problems) < 2
+
+    def test_what_went_wrong_is_said_and_forgotten(self, latest: Any) -> None:
+        outcomes = iter([daemon.NoAnswerError("gone"), None])
+
+        def ask() -> Any:
+            error = next(outcomes, None)
+            if error:
+                raise error
+            return state()
+
+        known = latest(ask)
+        with pytest.raises(daemon.NoAnswerError, match="gone"):
+            known.get()
+        time.sleep(daemon.MAX_AGE)
+        assert known.get().read_only
+
+
+class Served:
+    """A running endpoint."""
+
+    def __init__(self, certificate: Any, get: Callable[[], Any], ca: str = "") -> None:
+        self.listener = daemon.listen("127.0.0.1", 0)
+        self.address = self.listener.getsockname()
+        self.ca = ca
+        endpoint = daemon.Endpoint(self.listener, certificate, daemon.answers(get, 5))
+        threading.Thread(target=endpoint.run, args=(lambda: None,), daemon=True).start()
+
+    def silent(self) -> socket.socket:
+        return socket.create_connection(self.address, 10)
+
+    def ask(self, path: str = "/primary", method: str = "GET") -> tuple[int, str]:
+        with self.silent() as client:
+            if self.ca:
+                context = ssl.create_default_context(cafile=self.ca)
+                client = context.wrap_socket(client, server_hostname="db1")
+            client.sendall(f"{method} {path} HTTP/1.0\r\n\r\n".encode())
+            answer = b""
+            while part := client.recv(4096):
+                answer += part
+            client.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split(b" ")[1]), body.decode().strip()
+
+
+def certificate(folder: Path, name: str) -> tuple[str, str]:
+    """A certificate for db1 that signs itself, and its key."""
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -addext subjectAltName=DNS:db1"
+    )
+    subprocess.run(
+        [*command.split(), "-subj", f"/CN={name}", "-out", paths[0], "-keyout", paths[1]],
+        check=True,
+        capture_output=True,
+    )
+    return str(paths[0]), str(paths[1])
+
+
+class TestEndpoint:
+    def test_answers(self) -> None:
+        source = Served(daemon.Certificate("", ""), lambda: state(read_only=0, super_read_only=0))
+        assert source.ask("/primary") == (200, "yes")
+        assert source.ask("/replica") == (503, "it takes writes")
+        assert source.ask("/readable") == (200, "yes")
+        assert json.loads(source.ask("/state")[1])["writable"] is True
+        assert source.ask("/primary", "HEAD") == (200, "")
+        assert source.ask("/primary", "POST")[0] == 405
+        assert source.ask("/other")[0] == 404
+        assert source.ask("no path")[0] == 400
+
+    def test_a_server_that_says_nothing_is_none(self) -> None:
+        def gone() -> Any:
+            raise daemon.NoAnswerError("Connection refused", 2002)
+
+        served = Served(daemon.Certificate("", ""), gone)
+        for path in ("/primary", "/replica", "/readable"):
+            assert served.ask(path) == (503, "MySQL does not answer: Connection refused (MySQL error 2002)")
+        status, body = served.ask("/state")
+        assert (status, json.loads(body)) == (503, {"error": "Connection refused (MySQL error 2002)"})
+
+    def test_silent_clients_keep_nobody_out(self, tmp_path: Path) -> None:
+        """More of them than there are threads. Red without the rule that the oldest goes."""
+        files = certificate(tmp_path, "one")
+        served = Served(daemon.Certificate(*files), state, files[0])
+        before = threading.active_count()
+        silent = [served.silent() for _ in range(daemon.MAX_CLIENTS * 2)]
+        try:
+            started = time.monotonic()
+            assert served.ask("/replica") == (200, "yes")
+            assert time.monotonic() - started < 1
+            assert threading.active_count() - before <= daemon.MAX_CLIENTS
+        finally:
+            for client in silent:
+                client.close()
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_a_slow_client_is_let_go(self, tmp_path: Path, tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One byte at a time starts no clock anew. Red with a timeout for each byte instead of one for all."""
+        monkeypatch.setattr(daemon, "CLIENT_SECONDS", 0.5)
+        files = certificate(tmp_path, "one") if tls else ("", "")
+        served = Served(daemon.Certificate(*files), state, files[0])
+        client = served.silent()
+        if tls:
+            client = ssl.create_default_context(cafile=files[0]).wrap_socket(client, server_hostname="db1")
+        client.settimeout(0.1)
+        started, open_still = time.monotonic(), True
+        while open_still and time.monotonic() - started < 5:
+            try:
+                client.sendall(b"G")
+                open_still = client.recv(1) != b""
+            except TimeoutError:
+                pass
+            except OSError:
+                open_still = False
+        assert not open_still
+        assert time.monotonic() - started < 3
+
+    def test_an_endless_head_is_refused(self) -> None:
+        served = Served(daemon.Certificate("", ""), state)
+        client = served.silent()
+        client.sendall(b"GET / HTTP/1.0\r\nX: " + b"x" * daemon.MAX_HEAD)
+        assert client.recv(1) == b""
+
+    def test_a_new_certificate_is_used_at_once_and_a_bad_one_never(self, tmp_path: Path) -> None:
+        first, second = certificate(tmp_path, "first"), certificate(tmp_path, "second")
+        live = tmp_path / "live.pem", tmp_path / "live.key"
+
+        def place(cert: str, key: str) -> None:
+            for target, source in zip(live, (cert, key), strict=True):
+                target.with_suffix(".new").write_bytes(Path(source).read_bytes())
+                target.with_suffix(".new").replace(target)
+
+        place(*first)
+        known = daemon.Certificate(*map(str, live))
+        known.load()
+        served = Served(known, state, first[0])
+        assert served.ask("/replica")[0] == 200
+        place(second[0], first[1])
+        assert served.ask("/replica")[0] == 200
+        place(*second)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            served.ask("/replica")
+        served.ca = second[0]
+        assert served.ask("/replica")[0] == 200
+        live[1].unlink()
+        assert served.ask("/replica")[0] == 200
+
+
+def test_the_table_is_what_the_daemon_writes() -> None:
+    """Catches a column that is in one of the two only."""
+    text = (ROLE / "vars/main.yml").read_text()
+    table = text[text.index("CREATE TABLE") :]
+    assert tuple(re.findall(r"^    (\w+) (?:CHAR|INT|DATETIME|BOOLEAN|BIGINT|MEDIUMTEXT)", table, re.MULTILINE)) == (
+        daemon.COLUMNS
+    )
