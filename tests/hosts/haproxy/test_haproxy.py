@@ -235,7 +235,7 @@ def test_private_keys_are_not_for_everybody(host: Host, configuration: str) -> N
 
 
 def test_exposure(host: Host) -> None:
-    """systemd's own measure of what a service could do to the host, from 0 to 10. Debian's unit has 9.2."""
+    """systemd's own measure of what a service could do to the host, from 0 to 10. Debian's unit has 9.4."""
     said = host.check_output("systemd-analyze security --no-pager haproxy.service | tail -1")
     found = re.search(r"Overall exposure level for haproxy.service: ([0-9.]+)", said)
     assert found, said
