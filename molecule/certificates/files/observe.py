@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Requests over a new TLS connection each, while a command runs: observe COMMAND...
 
-They go on until what is in /etc/webstack/tls/www is served, since a reload of HAProxy takes its time. Prints as JSON what the command said, how many requests were made, which failed, and the fingerprints that were served
-in their order.
+They go on until what is in /etc/webstack/tls/www is served, since a reload of HAProxy takes its time. Prints as JSON
+what the command said, how many requests were made, which failed, and the fingerprints that were served in their order.
 """
 
 import hashlib

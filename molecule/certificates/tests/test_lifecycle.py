@@ -1,4 +1,4 @@
-"""A certificate's life on one host, also by ACME: issued, renewed, activated, rotated, refused; and always one serves."""
+"""A certificate's life, also by ACME: issued, renewed, activated, rotated, refused; and always one serves."""
 
 import json
 import re
@@ -147,8 +147,8 @@ def test_wrong_files_are_refused_before_anything_changes(
     assert run.returncode != 0
     said = " ".join(run.stdout.split())
     for sentence in (
-        f'certificates-front: certificates_list, "pair": certificate {folder}/given.pem and key {folder}/other.key do not'
-        " belong together; give the key with which the certificate was requested.",
+        f'certificates-front: certificates_list, "pair": certificate {folder}/given.pem and key {folder}/other.key do'
+        " not belong together; give the key with which the certificate was requested.",
         f'certificates-front: certificates_list, "given": certificate {folder}/given.pem does not cover'
         " elsewhere.foobar.com; give one that does, or leave the name out of subject_alt_names.",
         f'certificates-front: certificates_list, "away": key is "{folder}/none.key", which is not a file on the'

@@ -1,0 +1,194 @@
+"""What the role certificates refuses, and what it hands to its helper."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Render = Callable[[str, str, Mapping[str, Any]], str]
+
+HOST = {"name": "web", "subject_alt_names": ["web1", "198.18.0.21"]}
+WWW = {"name": "www", "provider": "acme", "subject_alt_names": ["www.foobar.com"]}
+ACME = {"certificates_acme_email": "webmaster@foobar.com"}
+
+# Nobody has its key.
+CA = """\
+-----BEGIN CERTIFICATE-----
+MIIBEDCBt6ADAgECAgEBMAoGCCqGSM49BAMCMBIxEDAOBgNVBAMMB3Rlc3QgQ0Ew
+HhcNMjAwMTAxMDAwMDAwWhcNMjAwMTAyMDAwMDAwWjASMRAwDgYDVQQDDAd0ZXN0
+IENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEtFjLCnKCAwR03k8QwokbMZct
+PD+/oj6QADwPLg9aikZh7Bcz1BttX2FTJJBjU/6YM4gIZl4Hq/CarrCVByqqWTAK
+BggqhkjOPQQDAgNIADBFAiEAynR+1/Ijo4kW9HyCPsLHUR+zUthLZpCzEhfKKpVI
+IEcCIAOTSNyAfTYK5iA+WVv2SEdjCueWu0hPsp7KLHkf07xT
+-----END CERTIFICATE-----
+"""
+
+
+@pytest.fixture
+def problems(render_template: Render, tmp_path: Path) -> Callable[..., list[str]]:
+    def check(**variables: Any) -> list[str]:
+        known = {"inventory_dir": str(tmp_path), **variables}
+        # Of nothing Ansible makes None.
+        return [line for line in (render_template("certificates", "problems.j2", known) or "").splitlines() if line]
+
+    return check
+
+
+@pytest.fixture
+def entries(render_template: Render, tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    def fill_in(*certificates: dict[str, Any]) -> list[dict[str, Any]]:
+        known = {"inventory_dir": str(tmp_path), "certificates_list": list(certificates)}
+        return yaml.safe_load(render_template("certificates", "entries.j2", known))
+
+    return fill_in
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"certificates_list": [HOST]},
+        {"certificates_list": [WWW], **ACME},
+        {"certificates_list": [HOST | {"subject_alt_names": ["DNS:web_1", "*.foobar.com", "IP:2001:db8::1", "::1"]}]},
+        {"certificates_list": [HOST | {"activate": ["systemctl", "reload", "nginx"]}]},
+        {"certificates_list": [HOST | {"activate": ["mysql", "-e", "x"], "unit": "mysql"}]},
+    ],
+)
+def test_good_data_is_taken(problems: Callable[..., list[str]], variables: dict[str, Any]) -> None:
+    assert problems(**variables) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        (
+            {"certificates_list": [HOST, HOST]},
+            'host1: certificates_list has 2 certificates named "web"; give each a name of its own.',
+        ),
+        (
+            {"certificates_list": [HOST | {"name": "../web"}]},
+            'host1: certificates_list has the name "../web", which becomes a folder; use small letters, digits, _'
+            " and -.",
+        ),
+        (
+            {"certificates_list": [HOST | {"subject_alt_names": []}]},
+            'host1: certificates_list, "web": subject_alt_names is empty; list the DNS names and IP addresses by which'
+            " it is reached.",
+        ),
+        (
+            {"certificates_list": [HOST | {"subject_alt_names": ["web 1"]}]},
+            'host1: certificates_list, "web": subject_alt_names has "web 1", which is neither a DNS name nor an IP'
+            " address; correct it.",
+        ),
+        (
+            {"certificates_list": [HOST | {"subject_alt_names": ["198.18.0.256"]}]},
+            'host1: certificates_list, "web": subject_alt_names has 198.18.0.256, which is not an IP address in its'
+            " shortest form; correct it.",
+        ),
+        (
+            {"certificates_list": [HOST | {"subject_alt_names": ["2001:0db8::1"]}]},
+            'host1: certificates_list, "web": subject_alt_names has 2001:0db8::1, which is not an IP address in its'
+            " shortest form; correct it.",
+        ),
+        (
+            {"certificates_list": [HOST | {"subject_alt_names": ["web1", "DNS:WEB1"]}]},
+            'host1: certificates_list, "web": subject_alt_names has web1 2 times; keep one.',
+        ),
+        (
+            {"certificates_list": [HOST | {"activate": ["mysql", "-e", "x"]}]},
+            'host1: certificates_list, "web": activate has no unit; name in unit the systemd unit that has to run for'
+            " mysql -e x to make sense.",
+        ),
+        (
+            {"certificates_list": [HOST | {"provider": "files"}]},
+            'host1: certificates_list, "web": certificate is missing; give the path of the PEM file.\n'
+            'host1: certificates_list, "web": key is missing; give the path of the PEM file.',
+        ),
+        (
+            {"certificates_list": [HOST | {"key": "/x.key"}]},
+            'host1: certificates_list, "web": certificate and key are for the provider files, and the provider is ca;'
+            " write provider: files, or leave them out.",
+        ),
+        (
+            {"certificates_list": [WWW | {"subject_alt_names": ["*.foobar.com"]}], **ACME},
+            'host1: certificates_list, "www": subject_alt_names has *.foobar.com, for which ACME gives no certificate'
+            " over HTTP-01; leave it out, or use the provider ca or files.",
+        ),
+        (
+            {"certificates_list": [WWW]},
+            'host1: certificates_acme_email is ""; give the mail address of the ACME account.',
+        ),
+        (
+            {"certificates_list": [WWW], **ACME, "certificates_acme_directory": "http://ca/dir"},
+            'host1: certificates_acme_directory is "http://ca/dir"; give the URL of an ACME directory, which begins'
+            " with https://",
+        ),
+        (
+            {"certificates_list": [WWW], **ACME, "certificates_acme_ca": "/none.pem"},
+            "host1: certificates_acme_ca is /none.pem, which is not a file on the controller; give the path of a PEM"
+            " file, or leave it out.",
+        ),
+        (
+            {"certificates_lifetime_days": 400},
+            "host1: certificates_lifetime_days is 400; set it to 2 to 397 days, since browsers refuse certificates that"
+            " live longer.",
+        ),
+        (
+            {"certificates_renewal_days": 397},
+            "host1: certificates_renewal_days is 397; set it to at least 1 and less than certificates_lifetime_days"
+            " (397), or every run would renew.",
+        ),
+        (
+            {"certificates_trusted": ["/none.pem"]},
+            "host1: certificates_trusted names /none.pem, which is not a file on the controller; give the path of a PEM"
+            " file with CA certificates.",
+        ),
+    ],
+)
+def test_bad_data_is_refused(problems: Callable[..., list[str]], variables: dict[str, Any], sentence: str) -> None:
+    """Only the mistake is reported, and in a sentence that says what to write instead."""
+    assert problems(**variables) == sentence.splitlines()
+
+
+def test_ca_without_its_key_is_not_replaced(problems: Callable[..., list[str]], tmp_path: Path) -> None:
+    """A new one would cut off every host that trusts the present one."""
+    (tmp_path / ".ca").mkdir()
+    (tmp_path / ".ca/ca.pem").write_text(CA)
+    assert problems() == [
+        f"host1: certificates_ca_directory has ca.pem but not ca.key; put {tmp_path}/.ca/ca.key back from a backup, or"
+        " remove ca.pem to begin with a new CA.",
+        "host1: certificates_ca_directory has a CA that ends on 2020-01-02; exchange it: ansible-playbook"
+        " playbooks/rotate_certificates.yml -e webstack_rotate_ca=true",
+    ]
+
+
+def test_what_is_left_out_is_filled_in(entries: Callable[..., list[dict[str, Any]]]) -> None:
+    assert entries(HOST) == [
+        {
+            "name": "web",
+            "provider": "ca",
+            "subject_alt_names": ["DNS:web1", "IP:198.18.0.21"],
+            "group": "",
+            "combined": False,
+            "activate": [],
+            "unit": "",
+            "key_type": "secp256r1",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "unit"),
+    [
+        (["systemctl", "reload", "nginx"], {}, "nginx"),
+        (["systemctl", "reload", "nginx"], {"unit": "proxy"}, "proxy"),
+        (["mysql", "-e", "x"], {"unit": "mysql"}, "mysql"),
+        (["mysql", "-e", "x"], {}, ""),
+    ],
+)
+def test_unit_follows_from_a_reload(
+    entries: Callable[..., list[dict[str, Any]]], command: list[str], given: dict[str, str], unit: str
+) -> None:
+    assert entries(HOST | {"activate": command} | given)[0]["unit"] == unit

@@ -1,0 +1,263 @@
+"""The helper of the role certificates: what is due and when a program is told, in a folder instead of a host."""
+
+import datetime
+import importlib.util
+import ipaddress
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+HELPER = Path(__file__).resolve().parents[2] / "roles/certificates/files/webstack_certificates.py"
+ENTRY = {
+    "name": "web",
+    "provider": "ca",
+    "subject_alt_names": ["DNS:web1", "IP:198.18.0.21"],
+    "group": "",
+    "combined": True,
+    "activate": ["true"],
+    "unit": "nginx",
+    "key_type": "secp256r1",
+}
+NOW = datetime.datetime.now(datetime.UTC)
+
+
+def pem(key: ec.EllipticCurvePrivateKey) -> str:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+class Authority:
+    """A CA that signs whatever it is told to."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.pem = self.sign(self.key, "CA", [], 3650)
+
+    def sign(self, key: ec.EllipticCurvePrivateKey, name: str, names: list[str], days: float) -> str:
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")])
+        builder = (
+            x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(NOW - datetime.timedelta(397 - min(days, 397)))
+            .not_valid_after(NOW + datetime.timedelta(days))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        )
+        if names:
+            alternatives: list[x509.GeneralName] = [
+                x509.IPAddress(ipaddress.ip_address(value)) if kind == "IP" else x509.DNSName(value)
+                for kind, value in (name.split(":", 1) for name in names)
+            ]
+            builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.fixture(scope="module")
+def ca() -> Authority:
+    return Authority()
+
+
+@pytest.fixture
+def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: Authority) -> ModuleType:
+    """The helper, on a host on which nginx does not run."""
+    specification = importlib.util.spec_from_file_location("webstack_certificates", HELPER)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    monkeypatch.setattr(module, "TLS", tmp_path)
+    monkeypatch.setattr(module, "unit_state", lambda unit: (False, 0))
+    (tmp_path / ".store").mkdir()
+    (tmp_path / "ca.pem").write_text(ca.pem)
+    return module
+
+
+@pytest.fixture
+def host(helper: ModuleType) -> Callable[..., dict[str, Any]]:
+    """A run of the role on the host: what the helper says."""
+
+    def converge(dry: bool = False, rotate: list[str] | None = None, **entry: Any) -> dict[str, Any]:
+        acme = {"directory": "https://acme/dir", "email": "a@b", "listen": "127.0.0.1:1", "ca": ""}
+        settings = {"renewal_days": 30, "certificates": [ENTRY | entry], "rotate": rotate or [], "acme": acme}
+        return helper.converge(settings, dry)
+
+    return converge
+
+
+@pytest.fixture
+def install(helper: ModuleType, ca: Authority) -> Callable[..., None]:
+    def put(
+        days: float = 397, names: list[str] | None = None, curve: Any = None, source: str = "ca", **entry: Any
+    ) -> None:
+        key = ec.generate_private_key(curve or ec.SECP256R1())
+        chain = ca.sign(key, "web1", names or ENTRY["subject_alt_names"], days)
+        helper.install(ENTRY | entry, source, chain, pem(key))
+
+    return put
+
+
+def test_nothing_is_due_of_a_good_one(host: Callable[..., Any], install: Callable[..., None]) -> None:
+    assert host()["due"] == {"web": "there is none yet"}
+    install()
+    assert host() == {"changed": [], "due": {}}
+
+
+@pytest.mark.parametrize(
+    ("present", "wanted", "reason"),
+    [
+        ({"days": 29.9}, {}, "it expires soon"),
+        ({"days": 30.1}, {}, None),
+        ({"names": ["DNS:web1"]}, {}, "it has other names"),
+        ({}, {"subject_alt_names": ["IP:198.18.0.21", "DNS:WEB1"]}, None),
+        ({"curve": ec.SECP384R1()}, {}, "its key is of another type"),
+        ({"source": "files"}, {}, "another CA issued it"),
+        ({"source": "acme https://acme/dir"}, {"provider": "acme"}, None),
+        (
+            {"source": "acme https://acme/dir", "days": -1},
+            {"provider": "acme"},
+            "a temporary one, because it has expired",
+        ),
+        ({}, {"provider": "acme"}, None),
+        ({}, {"provider": "files", "sha256": "other"}, "the files are not those that were given"),
+    ],
+)
+def test_reasons_for_a_new_one(
+    host: Callable[..., Any], install: Callable[..., None], present: dict, wanted: dict, reason: str | None
+) -> None:
+    install(**present)
+    host()
+    assert host(**wanted)["due"] == ({"web": reason} if reason else {})
+
+
+def test_rotation_and_another_ca_are_reasons(
+    host: Callable[..., Any], install: Callable[..., None], tmp_path: Path, ca: Authority
+) -> None:
+    install()
+    assert host(rotate=["web"], dry=True)["due"] == {"web": "it was asked for"}
+    (tmp_path / "ca.pem").write_text(ca.pem + Authority().pem)
+    assert host(dry=True)["due"] == {}, "a second one that is trusted issues nothing"
+    (tmp_path / "ca.pem").write_text(Authority().pem + ca.pem)
+    assert host(dry=True)["due"] == {"web": "another CA issued it"}
+
+
+@pytest.mark.parametrize(
+    ("source", "days", "directory", "reason"),
+    [
+        ("ca", 397, "https://acme/dir", "there is none yet"),
+        ("acme https://acme/dir", 397, "https://acme/dir", ""),
+        ("acme https://acme/dir", 20, "https://acme/dir", "it expires soon"),
+        ("acme https://staging/dir", 397, "https://acme/dir", "another CA issued it"),
+    ],
+)
+def test_acme_is_asked_for_a_reason(
+    helper: ModuleType, install: Callable[..., None], source: str, days: float, directory: str, reason: str
+) -> None:
+    install(source=source, days=days)
+    settings = {"renewal_days": 30, "acme": {"directory": directory}}
+    assert helper.acme_due(ENTRY | {"provider": "acme"}, settings) == reason
+
+
+def test_short_lived_certificate_is_renewed_in_its_last_third(helper: ModuleType) -> None:
+    """Otherwise one that lives no longer than the window would be renewed by every run."""
+    authority = Authority()
+    key = ec.generate_private_key(ec.SECP256R1())
+    leaf = x509.load_pem_x509_certificate(authority.sign(key, "x", ["DNS:x"], 300).encode())
+    assert helper.expires_soon(leaf, 500) is False
+    assert helper.expires_soon(leaf, 301) is True
+
+
+def test_a_check_run_changes_nothing(host: Callable[..., Any], tmp_path: Path) -> None:
+    assert host(dry=True) == {"changed": ["settings"], "due": {"web": "there is none yet"}}
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".store", "ca.pem"]
+
+
+def test_pair_that_does_not_belong_together_is_not_installed(helper: ModuleType, ca: Authority) -> None:
+    key, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    with pytest.raises(helper.ProblemError, match="do not belong together; nothing was changed"):
+        helper.install(ENTRY, "ca", ca.sign(key, "web1", ["DNS:web1"], 397), pem(other))
+
+
+def test_a_new_version_leaves_nothing_of_the_old(install: Callable[..., None], tmp_path: Path) -> None:
+    install()
+    first = (tmp_path / "web").resolve()
+    install()
+    assert not first.exists()
+    assert (tmp_path / "web/combined.pem").read_text() == (tmp_path / "web/certificate.pem").read_text() + (
+        tmp_path / "web/key.pem"
+    ).read_text()
+    assert {
+        path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "web").iterdir() if path.suffix == ".pem"
+    } == {
+        "certificate.pem": 0o644,
+        "key.pem": 0o600,
+        "combined.pem": 0o600,
+    }
+
+
+def test_shape_is_repaired(host: Callable[..., Any], install: Callable[..., None], tmp_path: Path) -> None:
+    install()
+    host()
+    (tmp_path / "web/key.pem").chmod(0o644)
+    assert host()["changed"] == ["web: owner, mode or files"]
+    assert (tmp_path / "web/key.pem").stat().st_mode & 0o777 == 0o600
+    assert host(combined=False)["changed"] == ["settings", "web: owner, mode or files"]
+    assert not (tmp_path / "web/combined.pem").exists()
+
+
+@pytest.mark.parametrize(
+    ("running", "started", "told"),
+    [(False, 0, False), (True, 0, True), (True, 10**18, False)],
+    ids=["it does not run", "it started before", "it started after"],
+)
+def test_a_program_is_told_once_and_only_if_it_cannot_know(
+    helper: ModuleType,
+    host: Callable[..., Any],
+    install: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    running: bool,
+    started: int,
+    told: bool,
+) -> None:
+    install()
+    host()
+    monkeypatch.setattr(helper, "unit_state", lambda unit: (running, started))
+    assert host()["changed"] == ["web: told nginx"] * told
+    assert host()["changed"] == []
+    assert helper.store("web").joinpath("activated").exists() == running
+
+
+def test_changed_trust_is_told_as_well(
+    helper: ModuleType,
+    host: Callable[..., Any],
+    install: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    install()
+    host()
+    monkeypatch.setattr(helper, "unit_state", lambda unit: (True, helper.now_mark()["time"]))
+    assert host()["changed"] == [], "it started with both"
+    started = helper.now_mark()["time"]
+    monkeypatch.setattr(helper, "unit_state", lambda unit: (True, started))
+    with (tmp_path / "ca.pem").open("a") as trust:
+        trust.write(Authority().pem)
+    assert host()["changed"] == ["web: told nginx"]
+
+
+def test_a_program_that_cannot_be_told_is_a_sentence(
+    helper: ModuleType, host: Callable[..., Any], install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install()
+    monkeypatch.setattr(helper, "unit_state", lambda unit: (True, 0))
+    sentence = "web: the new certificate is in place, but false failed: ; once that is repaired, run the play again"
+    with pytest.raises(helper.ProblemError, match=re.escape(sentence)):
+        host(activate=["false"])
+    assert not helper.store("web").joinpath("activated").exists()
+    assert json.loads(helper.read(helper.store("settings.json")))["certificates"][0]["activate"] == ["false"]
