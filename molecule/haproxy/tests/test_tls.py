@@ -197,3 +197,14 @@ def test_rotated_certificate_goes_live_without_a_failure(load: Load) -> None:
     assert (report["status"], report["failures"]) == (0, []), report["output"]
     assert len(report["handshakes"]) == 2, "both certificates were seen"
     assert min(report["handshakes"].values()) > ROTATIONS, "hardly any handshake met the other certificate"
+
+
+@pytest.mark.usefixtures("certificate_as_before")
+@pytest.mark.parametrize("broken", [f"rm {WWW}/combined.pem", f"head --lines=3 {WWW}/next.pem > {WWW}/combined.pem"])
+def test_certificate_that_cannot_be_loaded_is_not(host: Host, get: Get, broken: str) -> None:
+    """The reload fails, the old certificate is served on, and the reason names the file."""
+    host.check_output(broken)
+    assert host.run("systemctl reload haproxy").rc != 0
+    assert get("/", port=443)[0] == 200
+    said = host.check_output("journalctl --unit=haproxy --lines=20 --no-pager --output=cat _TRANSPORT=stdout")
+    assert f"{WWW}/combined.pem" in said
