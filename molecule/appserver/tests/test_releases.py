@@ -21,8 +21,8 @@ testinfra_hosts = ["ansible://appservers"]
 SCENARIO = Path(__file__).resolve().parents[1]
 HELLO = (SCENARIO / "files/hello/hello.py").read_text()
 STRANGE = json.loads((SCENARIO / "files/strange.json").read_text())
-TLS = Path("/etc/webstack/tls")
-CA = str(TLS / "ca.pem")
+TLS = "/etc/webstack/tls"
+CA = f"{TLS}/ca.pem"
 
 Deploy = Callable[..., "Run"]
 
@@ -243,7 +243,7 @@ class TestReleases:
         deploy(files=version("two"), secrets={"DATABASE_URL": "mysql://u:second@db1/d"}).succeeded()
         report = stream()
         assert set(report["ends"]) == {"200"}
-        assert sum(report["ends"].values()) > 100, "there was hardly a stream"
+        assert sum(report["ends"].values()) > 50, "there was hardly a stream"
         after = about()
         assert after["environment"]["DATABASE_URL"] == "mysql://u:second@db1/d"
         assert after["release"] == before["release"]
@@ -329,7 +329,7 @@ class TestTls:
     @pytest.fixture(autouse=True)
     def good_certificate(self, host: Host) -> Iterator[None]:
         yield
-        host.check_output("rm -rf %s/application && issue", TLS)
+        host.check_output("issue")
 
     @pytest.fixture
     def serial(self, host: Host) -> Callable[[], str]:
