@@ -1,0 +1,300 @@
+"""What mysql-backup decides without a server: GTID sets, what a target takes, whose turn it is."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+FILE = Path(__file__).resolve().parents[2] / "roles/mysql_backup/files/mysql_backup.py"
+specification = importlib.util.spec_from_file_location("mysql_backup", FILE)
+mysql_backup = importlib.util.module_from_spec(specification)
+sys.modules["mysql_backup"] = mysql_backup
+specification.loader.exec_module(mysql_backup)
+
+Base, Piece, Server, Target, Transaction = (
+    mysql_backup.Base,
+    mysql_backup.Piece,
+    mysql_backup.Server,
+    mysql_backup.Target,
+    mysql_backup.Transaction,
+)
+parse, BackupError = mysql_backup.Gtids.parse, mysql_backup.BackupError
+
+A = "aaaaaaaa-0000-0000-0000-000000000000"
+B = "bbbbbbbb-0000-0000-0000-000000000000"
+
+numbers = st.frozensets(st.integers(1, 30))
+histories = st.dictionaries(st.sampled_from([A, B, f"{A}:blue"]), numbers, max_size=3)
+
+
+def gtids(history):
+    return parse(",".join(f"{source}:{':'.join(map(str, found))}" for source, found in history.items() if found))
+
+
+def elements(one):
+    return {(s, n) for s, parts in one.intervals.items() for a, b in parts for n in range(a, b + 1)}
+
+
+def base(low, high, until, **options):
+    return Base(id=f"base{until}", host="db2", path="/c", low=parse(low), high=parse(high), since=until, until=until)
+
+
+def piece(held, first, last, until=0.0, executed="", path="/spool/1/binlog.000001"):
+    """Times in seconds."""
+    return Piece(
+        id=f"piece{first}",
+        host="db2",
+        path=path,
+        gtids=parse(held),
+        executed=parse(executed),
+        first=int(first * 1e6),
+        last=int(last * 1e6),
+        until=until,
+    )
+
+
+def transactions(source, first, last, start, file="f"):
+    """One a second."""
+    return [Transaction(f"{source}:{n}", int((start + n - first) * 1e6), file) for n in range(first, last + 1)]
+
+
+@given(histories, histories)
+def test_sets_are_sets(one, other):
+    """Against Python's own. Catches intervals merged, split or lost wrongly, and tags taken for another source's."""
+    left, right = gtids(one), gtids(other)
+    assert elements(left | right) == elements(left) | elements(right)
+    assert elements(left - right) == elements(left) - elements(right)
+    assert elements(left & right) == elements(left) & elements(right)
+    assert (left <= right) == (elements(left) <= elements(right))
+    assert len(left) == len(elements(left))
+    assert bool(left) == bool(elements(left))
+
+
+@given(histories)
+def test_sets_survive_writing_and_reading(one):
+    found = gtids(one)
+    assert parse(str(found)) == found
+    assert parse(found.tag) == found
+    assert "," not in found.tag
+
+
+def test_mysql_s_own_notation_is_read():
+    """Line breaks between sources, tags behind the numbers of the source without one, capitals."""
+    found = parse(f"{A.upper()}:1-5:7:Blue:1-2,\n{B}:9")
+    assert elements(found) == {(A, n) for n in (1, 2, 3, 4, 5, 7)} | {(f"{A}:blue", 1), (f"{A}:blue", 2), (B, 9)}
+
+
+@pytest.mark.parametrize("text", ["nonsense", f"{A}", f"{A}:x-y", "1-5"])
+def test_what_is_no_set_is_said(text):
+    with pytest.raises(BackupError, match=r"is no GTID|neither a number"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-23 12:00:00",
+        "2026-11-23T12:00:00Z",
+        "2026-11-23 12:00:00 UTC",
+        "2026-11-23 12:00",
+        "2026-11-23 12:00:00.0",
+    ],
+)
+def test_times_are_utc(text):
+    assert mysql_backup.parse_time(text) == 1795435200.0
+
+
+def test_what_is_no_time_is_said():
+    with pytest.raises(BackupError, match="such as 2026-11-23 12:00:00"):
+        mysql_backup.parse_time("yesterday")
+
+
+BASES = [base(f"{A}:1-10", f"{A}:1-12", 100), base(f"{A}:1-50", f"{A}:1-55", 200)]
+PIECES = [
+    piece(f"{A}:1-40", 50, 180, path="/spool/1/binlog.000001"),
+    piece(f"{A}:41-90", 181, 290, until=300, executed=f"{A}:1-90", path="/spool/1/binlog.000002"),
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "chosen"),
+    [
+        (Target(), 200),
+        (Target(at=250.0), 200),
+        (Target(at=199.0), 100),
+        (Target(at=100.0), 100),
+        (Target(gtid=f"{A}:60"), 200),
+        (Target(before=f"{A}:56"), 200),
+        # Not certain to be outside the second base.
+        (Target(before=f"{A}:55"), 100),
+        (Target(gtid=f"{A}:13"), 100),
+    ],
+)
+def test_the_newest_base_that_is_not_beyond_the_target_is_chosen(target, chosen):
+    assert mysql_backup.choose_base(BASES, PIECES, target).until == chosen
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        (Target(at=99.0), "before the end of the first backup"),
+        (Target(at=301.0), "the archive reaches up to 1970-01-01 00:05:00 UTC"),
+        (Target(gtid=f"{A}:91"), "the archive has no transaction"),
+        (Target(gtid=f"{B}:1"), "the archive has no transaction"),
+        (Target(gtid=f"{A}:5"), "every backup was made after"),
+        (Target(before=f"{A}:1-5"), "is not one GTID"),
+        (Target(gtid="DROP"), "is no GTID"),
+    ],
+)
+def test_what_cannot_be_reached_is_refused(target, reason):
+    with pytest.raises(BackupError, match=reason):
+        mysql_backup.choose_base(BASES, PIECES, target)
+
+
+def test_without_any_backup_the_way_to_one_is_said():
+    with pytest.raises(BackupError, match=r"playbooks/backup\.yml"):
+        mysql_backup.choose_base([], PIECES, Target())
+
+
+def test_only_pieces_with_something_new_are_read():
+    assert mysql_backup.needed_pieces(BASES[1], PIECES) == PIECES[1:]
+    assert mysql_backup.needed_pieces(BASES[0], PIECES[::-1]) == PIECES
+
+
+def test_a_hole_is_found():
+    """The middle binary log is missing: the third knows that its transactions were committed."""
+    pieces = [
+        piece(f"{A}:11-20", 100, 110),
+        piece(f"{A}:31-40", 130, 140, executed=f"{A}:1-40", path="/spool/1/binlog.000003"),
+    ]
+    have = parse(f"{A}:1-20:31-40")
+    assert str(mysql_backup.holes(BASES[0], have, BASES[:1], pieces)) == f"{A}:21-30"
+    assert not mysql_backup.holes(BASES[0], parse(f"{A}:1-20"), BASES[:1], pieces), "what comes before it is whole"
+
+
+def test_a_later_backup_knows_of_a_hole():
+    """Nothing but a later base tells that there was something between."""
+    have = parse(f"{A}:1-20:31-40")
+    pieces = [piece(f"{A}:11-20:31-40", 100, 140)]
+    assert str(mysql_backup.holes(BASES[0], have, BASES, pieces)) == f"{A}:21-30"
+
+
+def test_a_number_that_nobody_ever_executed_is_no_hole():
+    pieces = [piece(f"{A}:11-20:22-30", 100, 140, executed=f"{A}:1-20:22-30")]
+    assert not mysql_backup.holes(BASES[0], parse(f"{A}:1-20:22-30"), BASES[:1], pieces)
+
+
+def test_two_hosts_binary_logs_are_one_history():
+    """The backups moved to another host: what both have comes once."""
+    first, second = transactions(A, 1, 20, 100, "db2"), transactions(A, 15, 30, 114, "db1")
+    second += transactions(B, 1, 5, 131, "db1")
+    found = mysql_backup.replay_order([first, second])
+    assert [one.gtid for one in found] == [f"{A}:{n}" for n in range(1, 31)] + [f"{B}:{n}" for n in range(1, 6)]
+    assert [file for file, _ in mysql_backup.runs(found)] == ["db2", "db1"]
+
+
+def test_interleaved_binary_logs_are_replayed_by_time():
+    """One file has 1 and 5 because the other already held what is between. Catches one file after the other."""
+    first = [*transactions(A, 1, 1, 100, "x"), *transactions(A, 5, 5, 104, "x")]
+    found = mysql_backup.replay_order([first, transactions(A, 2, 4, 101, "y")])
+    assert [one.number for one in found] == [1, 2, 3, 4, 5]
+    assert [file for file, _ in mysql_backup.runs(found)] == ["x", "y", "x"]
+
+
+def test_what_has_no_order_is_refused():
+    broken = [Transaction(f"{A}:2", 1, "x"), Transaction(f"{A}:1", 2, "x")]
+    with pytest.raises(BackupError, match="cannot be put in order"):
+        mysql_backup.replay_order([broken])
+
+
+HISTORY = transactions(A, 51, 90, 201)
+
+
+@pytest.mark.parametrize(
+    ("target", "last"),
+    [
+        (Target(), 90),
+        (Target(gtid=f"{A}:70"), 70),
+        (Target(before=f"{A}:70"), 69),
+        (Target(gtid=f"{A.upper()}:70"), 70),
+        # 70 is committed in second 220.
+        (Target(at=220.0), 70),
+        (Target(at=219.999999), 69),
+    ],
+)
+def test_a_restore_ends_at_the_transaction(target, last):
+    """Exact to one. Catches an off-by-one in either direction."""
+    assert mysql_backup.cut(HISTORY, BASES[1], target)[-1].number == last
+
+
+def test_the_base_s_own_transactions_are_before_any_time():
+    """A server whose clock was ahead stamped what the base already holds with a later time."""
+    ahead = [Transaction(f"{A}:51", 999_000_000, "f"), *transactions(A, 52, 60, 202)]
+    assert mysql_backup.cut(ahead, BASES[1], Target(at=205.0))[-1].number == 55
+
+
+@pytest.mark.parametrize(
+    ("server", "age", "mine"),
+    [
+        (Server(channel=True, receiver=True, applier=True), 0, True),
+        (Server(channel=True, receiver=False, applier=True), 1e9, False),
+        (Server(channel=True, receiver=True, applier=False), 1e9, False),
+        (Server(writable=True), 0, True),
+        (Server(writable=True, replicas=1), 0, False),
+        (Server(writable=True, replicas=1), 101, True),
+        # A primary that crashed and came back: nobody knows what it lacks.
+        (Server(), 1e9, False),
+    ],
+)
+def test_whose_turn_it_is(server, age, mine):
+    found, why = mysql_backup.turn(server, age, 100)
+    assert found is mine
+    assert why
+
+
+PRINTED = f"""\
+# at 4
+# at 127
+#261123  1:41:56 server id 7  end_log_pos 198 CRC32 0x1 \tPrevious-GTIDs
+# at 198
+#261123  1:41:56 server id 7  end_log_pos 277 CRC32 0x2 \tGTID\tlast_committed=0\tsequence_number=1\trbr_only=yes\t\
+original_committed_timestamp=1795398116809411\timmediate_commit_timestamp=1795398116809412\ttransaction_length=574
+SET @@SESSION.GTID_NEXT= '{A}:36'/*!*/;
+# at 277
+BEGIN
+# at 741
+COMMIT/*!*/;
+# at 772
+#261123  1:41:57 server id 7  end_log_pos 856 CRC32 0x3 \tGTID\tlast_committed=1\tsequence_number=2\trbr_only=no\t\
+original_committed_timestamp=1795398116937095\timmediate_commit_timestamp=1795398116937095\ttransaction_length=200
+SET @@SESSION.GTID_NEXT= '{A}:blue:1'/*!*/;
+# at 856
+DROP TABLE `g`.`t` /* generated by server */
+# at 972
+#261123  1:41:58 server id 7  end_log_pos 1056 CRC32 0x4 \tGTID\tlast_committed=2\tsequence_number=3\trbr_only=yes\t\
+original_committed_timestamp=1795398116937099\timmediate_commit_timestamp=1795398116937099\ttransaction_length=300
+SET @@SESSION.GTID_NEXT= '{A}:37'/*!*/;
+# at 1056
+BEGIN
+"""
+
+
+def test_a_binary_log_is_read():
+    found = mysql_backup.scan(PRINTED.splitlines(keepends=True), 1272, "f")
+    assert [(one.gtid, one.committed) for one in found.transactions] == [
+        (f"{A}:36", 1795398116809411),
+        (f"{A}:blue:1", 1795398116937095),
+        (f"{A}:37", 1795398116937099),
+    ]
+    assert found.end == 1272
+    assert found.statements == {f"{A}:blue:1": "DROP TABLE `g`.`t` /* generated by server */"}
+
+
+def test_a_transaction_of_which_a_byte_is_missing_does_not_count():
+    """The stream was cut off, or the file is read while it grows."""
+    found = mysql_backup.scan(PRINTED.splitlines(keepends=True), 1271, "f")
+    assert [one.gtid for one in found.transactions] == [f"{A}:36", f"{A}:blue:1"]
+    assert found.end == 972
