@@ -8,10 +8,11 @@ firewall let the packet through. IPv4 only, which is what the lab has; the role'
 import contextlib
 import ipaddress
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import docker
 import pytest
@@ -152,7 +153,19 @@ def knock(on, inventory, stranger) -> Callable[[str, Iterable[Door]], States]:
 
 
 @pytest.fixture(scope="module")
-def meant(inventory, addresses) -> Callable[[str], set[Door]]:
+def extra_rules(inventory) -> Mapping[str, list[dict[str, Any]]]:
+    """What the inventory opens in so many words, by host; asked of Ansible, because it may be a template."""
+    command = ["ansible", "all", "-i", inventory.path, "-m", "ansible.builtin.debug", "-a", "var=firewall_extra_rules"]
+    callback = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}
+    told = json.loads(subprocess.check_output(command, text=True, env=os.environ | callback))
+    answers = told["plays"][0]["tasks"][0]["hosts"]
+    rules = {host: answer["firewall_extra_rules"] for host, answer in answers.items()}
+    # A variable that is not set is told in a sentence.
+    return {host: found if isinstance(found, list) else [] for host, found in rules.items()}
+
+
+@pytest.fixture(scope="module")
+def meant(inventory, addresses, extra_rules) -> Callable[[str], set[Door]]:
     """The doors that are meant to be open to a source. Written from the groups, by hand."""
 
     def group(name: str) -> set[str]:
@@ -162,11 +175,10 @@ def meant(inventory, addresses) -> Callable[[str], set[Door]]:
         return int(inventory.hostvars[host].get(name, default))
 
     def extra(host: str, source: str) -> set[Door]:
-        """What the inventory adds in so many words."""
         at = ipaddress.ip_address(addresses[source])
         return {
             Door(host, rule.get("protocol", "tcp"), int(port))
-            for rule in inventory.hostvars[host].get("firewall_extra_rules", [])
+            for rule in extra_rules[host]
             for port in rule["ports"]
             if rule.get("direction", "in") == "in"
             and any(at in ipaddress.ip_network(network) for network in rule.get("addresses", ["0.0.0.0/0"]))
