@@ -85,6 +85,7 @@ def plan(
     *,
     drop: Iterable[Key] = (),
     discard: bool = False,
+    replace_old: bool = False,
     every_privilege: frozenset[str] = frozenset(),
 ) -> list[Step]:
     """The statements that make up the difference. AccountError if one would lock somebody out."""
@@ -96,7 +97,7 @@ def plan(
             steps.append(_create(account))
             there = Existing(tls="ANY" if account.needs_tls else "", max_connections=account.max_connections)
         else:
-            steps += _authenticate(account, there, discard=discard)
+            steps += _authenticate(account, there, discard=discard, replace_old=discard or replace_old)
             steps += _limit(account, there)
         steps += _entitle(account, there, every_privilege)
     steps += [Step("DROP USER %s@%s", key) for key in drop]
@@ -118,7 +119,7 @@ def _identification(account: Account) -> tuple[str, tuple[str, ...]]:
     return f"IDENTIFIED WITH {PASSWORD_PLUGIN} BY %s", (Secret(account.password),)
 
 
-def _authenticate(account: Account, there: Existing, *, discard: bool) -> list[Step]:
+def _authenticate(account: Account, there: Existing, *, discard: bool, replace_old: bool) -> list[Step]:
     key = account.name, account.host
     how, values = _identification(account)
     change = Step(f"ALTER USER %s@%s {how}", (*key, *values))
@@ -130,12 +131,12 @@ def _authenticate(account: Account, there: Existing, *, discard: bool) -> list[S
         return [change]
     if verifies(account.password, there.authentication):
         return [Step("ALTER USER %s@%s DISCARD OLD PASSWORD", key)] if there.old_authentication and discard else []
-    if there.old_authentication and not discard and not verifies(account.password, there.old_authentication):
+    if there.old_authentication and not replace_old and not verifies(account.password, there.old_authentication):
         raise AccountError(
             f"{account.name}@{account.host} is to get another password, but keeps the old one of the last change still,"
             " and has room for no third: who has not been given the current password yet would be locked out. Nothing"
             " was changed. Once everybody has it, run with mysql_replication_discard_old_passwords=true (the module's"
-            " option discard_old_passwords); that discards the oldest"
+            " options discard_old_passwords and replace_old_passwords); that discards the oldest"
         )
     return [Step(f"{change.statement} RETAIN CURRENT PASSWORD", change.values)]
 

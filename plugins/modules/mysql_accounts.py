@@ -76,6 +76,12 @@ options:
         one that it had until now.
     type: bool
     default: false
+  replace_old_passwords:
+    description:
+      - Whether a password that changes may take the place of an old one that an account keeps, without discarding
+        those of accounts whose password stays. Implied by O(discard_old_passwords).
+    type: bool
+    default: false
 seealso:
   - module: foobar.webstack.mysql_replica
 """
@@ -229,6 +235,7 @@ def run(module: AnsibleModule) -> None:
         existing,
         drop=dict.fromkeys(drop),
         discard=params["discard_old_passwords"],
+        replace_old=params["replace_old_passwords"],
         every_privilege=every_privilege(server),
     )
     statements = [str(step) for step in steps]
@@ -267,6 +274,7 @@ def main() -> None:
             },
             "purge": {"type": "bool", "default": False},
             "discard_old_passwords": {"type": "bool", "default": False, "no_log": False},
+            "replace_old_passwords": {"type": "bool", "default": False, "no_log": False},
             "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
             "login_user": {"type": "str", "default": "root"},
         },

@@ -158,6 +158,13 @@ def test_a_third_password_is_refused_while_the_old_one_is_kept() -> None:
         plan([Account("shop", HOST, password=THIRD, privileges=DML)], {KEY: ROTATED})
 
 
+def test_a_third_password_takes_the_place_of_the_old_one_where_that_is_allowed() -> None:
+    """And an account whose password stays keeps both: the replicas have not been told yet."""
+    steps = plan([Account("shop", HOST, password=THIRD, privileges=DML)], {KEY: ROTATED}, replace_old=True)
+    assert [str(step) for step in steps] == [f"{SET} RETAIN CURRENT PASSWORD"]
+    assert plan([WANTED], {KEY: ROTATED}, replace_old=True) == []
+
+
 def test_the_socket_needs_no_tls() -> None:
     (create,) = plan([Account("probe", "localhost", system_user="prometheus")], {})
     assert str(create) == (
