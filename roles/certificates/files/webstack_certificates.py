@@ -158,7 +158,12 @@ class Installed:
 
 
 def group_of(entry: Entry) -> int:
-    return grp.getgrnam(entry["group"]).gr_gid if entry.get("group") else 0
+    try:
+        return grp.getgrnam(entry["group"]).gr_gid if entry.get("group") else 0
+    except KeyError:
+        raise ProblemError(
+            f"{entry['name']}: there is no group {entry['group']} on this host; run the play again"
+        ) from None
 
 
 def layout(entry: Entry) -> dict[str, int]:
@@ -173,9 +178,10 @@ def in_shape(entry: Entry) -> bool:
     for file, mode in layout(entry).items():
         try:
             state = (folder / file).stat()
-        except FileNotFoundError:
+            owner = (0, 0 if file == CERTIFICATE else group_of(entry))
+        except (FileNotFoundError, ProblemError):
+            # A check run has only pretended to make the group.
             return False
-        owner = (0, 0 if file == CERTIFICATE else group_of(entry))
         if state.st_mode & 0o7777 != mode or (os.geteuid() == 0 and (state.st_uid, state.st_gid) != owner):
             return False
     return (folder / COMBINED).exists() == bool(entry.get("combined"))
