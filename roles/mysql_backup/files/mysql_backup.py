@@ -40,6 +40,9 @@ from typing import Any
 
 SETTINGS = Path("/etc/mysql-backup/settings.json")
 ENVIRONMENT = Path("/etc/mysql-backup/environment")
+WORKED = Path("/etc/mysql-backup/environment.works")
+"""A copy of the credentials with which the repository opened last, for root alone."""
+
 DATA_DEFINITION = re.compile(r"\s*(?:/\*.*?\*/\s*)*(ALTER|CREATE|DROP|RENAME|TRUNCATE)\b", re.IGNORECASE | re.DOTALL)
 OWN_SCHEMAS = ("information_schema", "mysql", "performance_schema", "sys")
 RESTORER = "mysql-backup-restore"
@@ -48,7 +51,7 @@ RESTORER = "mysql-backup-restore"
 DUMP_SERVER_ID = 4294967200
 """What the stream calls itself, so that it is not taken for a replica."""
 
-POLL_SECONDS = 5
+POLL_SECONDS = 10
 OPEN_PIECE_SECONDS = 600
 """An archived binary log that does not grow is stored again that often, to say that nothing happened since."""
 
@@ -1245,22 +1248,39 @@ def show_list(host: Host, _: argparse.Namespace) -> None:
     print(json.dumps({"bases": listed, "archive": archived}, indent=2))
 
 
-def init(host: Host, _: argparse.Namespace) -> None:
-    """Make the repository. One that is there and opens is left alone."""
+def init(host: Host, options: argparse.Namespace) -> None:
+    """Make the repository. One that is there and opens is left alone; one that opens with the password before gets
+    the new one.
+    """
     try:
         host.restic("cat", "config")
     except BackupError as error:
         if "wrong password" in str(error):
-            raise BackupError(
-                "the repository is there and has another password; give it the one it was made with"
-                " (mysql_backup_password), or change it with restic key passwd"
-            ) from None
+            change_password(host, options.previous)
+            print("changed")
+            return
         if not re.search(r"does not exist|unable to open config file|Is there a repository", str(error)):
             raise
         host.restic("init")
         print("made")
     else:
         print("there" if host.contents()[0] else "empty")
+
+
+def change_password(host: Host, previous: str) -> None:
+    """Of the repository, from the one before to that of the environment."""
+    file = host.home / ".new-password"
+    file.write_text(os.environ["RESTIC_PASSWORD"])
+    before = os.environ | {"RESTIC_PASSWORD": previous}
+    try:
+        host.restic("key", "passwd", f"--new-password-file={file}", env=before)
+    except BackupError as error:
+        raise BackupError(
+            "the repository is there and has another password; give it the one that it was made with"
+            f" (mysql_backup_password). The one that worked here last does not open it, either: {error}"
+        ) from None
+    finally:
+        file.unlink()
 
 
 # --- Entry -------------------------------------------------------------------------------------------------------
@@ -1302,11 +1322,19 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def credentials(file: Path) -> dict[str, str]:
+    """Variables of an EnvironmentFile as the role writes it. Empty where there is none."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError):
+        for line in file.read_text().splitlines():
+            if match := re.fullmatch(r'([A-Za-z_][A-Za-z0-9_]*)="(.*)"', line):
+                found[match[1]] = re.sub(r"\\(.)", r"\1", match[2])
+    return found
+
+
 def become(user: str) -> None:
     """From root, with the environment that only root may read, to the user that does the work."""
-    for line in ENVIRONMENT.read_text().splitlines():
-        if match := re.fullmatch(r'([A-Z_][A-Z0-9_]*)="?(.*?)"?', line):
-            os.environ[match[1]] = re.sub(r"\\(.)", r"\1", match[2])
+    os.environ |= credentials(ENVIRONMENT)
     entry = pwd.getpwnam(user)
     os.initgroups(user, entry.pw_gid)
     os.setgid(entry.pw_gid)
@@ -1319,6 +1347,7 @@ def main() -> int:
     options = arguments()
     settings = json.loads(SETTINGS.read_text())
     os.umask(0o077)
+    options.previous = credentials(WORKED).get("RESTIC_PASSWORD", "") if os.geteuid() == 0 else ""
     if os.geteuid() == 0 and options.action != "swap":
         become(settings["user"])
     host = Host(settings)
