@@ -52,10 +52,11 @@ def test_maintenance_weight_and_readiness_stay(host: Host, admin: Admin, servers
 
 def test_server_that_is_down_is_down_after_a_reload(host: Host, servers: Servers, edit: Edit, wait_for: Wait) -> None:
     """It has to pass its checks again; a fresh process would take it for up at once. Red without the saved state."""
+    edit("/^backend web/,/^$/s/rise 1 /rise 1000 /")
+    reload(host)
     host.check_output("systemctl stop origin@9001")
     wait_for(lambda: servers("web")["a"]["srv_op_state"] == DOWN, "the server to be found down")
     host.check_output("systemctl start origin@9001")
-    edit("/^backend web/,/^$/s/rise 1 /rise 1000 /")
     reload(host)
     assert servers("web")["a"]["srv_op_state"] == DOWN
 
