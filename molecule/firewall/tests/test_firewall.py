@@ -87,7 +87,7 @@ def test_rules_that_nft_refuses_leave_the_old(converge, inside):
 def test_rules_that_cut_the_controller_off_are_taken_back(converge, inside, on):
     """The host does so by itself, the play says why, and the next boot would load the old ones."""
     before = table(inside, "fw1"), inside("fw1", "cat", "/etc/nftables-webstack.conf")
-    run = converge("--limit=fw1", firewall_extra_input=["tcp dport 22 drop"])
+    run = converge("--limit=fw1", firewall_extra_input=["tcp dport 22 drop"], firewall_rollback_seconds=20)
     assert run.returncode != 0
     assert "fw1: with the new rules no new connection from here was possible within 20 seconds" in run.stdout
     assert (table(inside, "fw1"), inside("fw1", "cat", "/etc/nftables-webstack.conf")) == before

@@ -67,7 +67,7 @@ def login():
 
 def test_a_configuration_that_cuts_ansible_off_is_taken_back(converge, inside, before):
     """The host does so by itself, and the play says why."""
-    run = converge(openssh_extra=["AllowUsers nobody"])
+    run = converge(openssh_extra=["AllowUsers nobody"], openssh_rollback_seconds=20)
     assert run.returncode != 0
     assert "no new connection from here was possible within 20 seconds" in run.stdout
     assert inside(f"cat {IN_FORCE}; sshd -T")[1] == before
