@@ -31,8 +31,12 @@ def test_backend_chosen_by_a_condition(get: Get) -> None:
     assert Counter(get("/spare")[1]["x-origin"] for _ in range(4)) == {"9004": 4}
 
 
-def test_backup_takes_over(host: Host, get: Get) -> None:
+def test_backup_takes_over(
+    host: Host, get: Get, servers: Callable[[str], dict[str, dict[str, str]]], wait_for: Callable[..., None]
+) -> None:
+    """Once the server is found down: as long as it counts as up, a backup gets nothing."""
     host.check_output("systemctl stop origin@9004")
+    wait_for(lambda: servers("spare")["d"]["srv_op_state"] == "0", "the server to be found down")
     assert Counter(get("/spare")[1]["x-origin"] for _ in range(4)) == {"9001": 4}
 
 
