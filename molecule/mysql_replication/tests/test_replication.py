@@ -234,7 +234,7 @@ def test_exchanged_roles_in_the_inventory_are_refused(db1, db2, play):
     result = play(topology=topology)
     assert result.returncode != 0
     assert "switchover" in result.stdout
-    assert "mysql-db1                  : ok=7    changed=0" in result.stdout
+    assert result.stdout.count("changed=0") == 2
     result = play("mysql-db1", topology=topology)
     assert result.returncode != 0
     assert "This server takes writes and has databases (guestbook)" in " ".join(result.stdout.split())
