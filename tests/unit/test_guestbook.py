@@ -1,7 +1,9 @@
 """The guest book on SQLite: what it stores, what it refuses, and what it does when a database does not answer."""
 
 import re
+import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "roles/appserver/fi
 from guestbook import create_app, database, migrate
 from guestbook.models import Base
 from guestbook.settings import Settings, SettingsError
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -43,7 +46,8 @@ def stack(tmp_path: Path) -> Iterator[Callable[..., SimpleNamespace]]:
                 "APP_SERVER_NAME": "app1",
             }
         )
-        app = create_app(replace(settings, retry_after=0.05), TESTING=True)
+        quick = replace(settings, retry_after=0.05, read_patience=0.2, write_patience=0.5)
+        app = create_app(quick, TESTING=True)
         made.append(app)
         return SimpleNamespace(app=app, client=app.test_client(), start=start, database=app.extensions["guestbook"])
 
@@ -421,6 +425,79 @@ class TestDatabases:
         assert eventually(lambda: site.client.post("/", data={"name": "Ada", "message": "x"}).status_code == 303)
 
 
+class TestRoleChange:
+    """The primary moves behind its address, and what that costs is time."""
+
+    @pytest.fixture
+    def read_only(self, monkeypatch):
+        """Have every server refuse writes as MySQL does, for so many attempts."""
+
+        def refuse(site, times, number=1290):
+            attempts = iter(range(times))
+
+            def execute(_cursor, statement, _parameters, _context):
+                if statement.startswith("INSERT") and next(attempts, None) is not None:
+                    raise sqlite3.OperationalError(number, "running with the --super-read-only option")
+
+            event.listen(site.database.primary.engine, "do_execute", execute)
+
+        return refuse
+
+    @pytest.mark.parametrize("number", [1290, 1836])
+    def test_a_write_waits_until_a_server_takes_it(self, stack, read_only, number) -> None:
+        site = stack()
+        read_only(site, 3, number)
+        assert site.client.post("/api/entries", json={"name": "Ada", "message": "once"}).status_code == 201
+        assert len(site.client.get("/api/entries").json["entries"]) == 1
+        assert site.client.get("/healthz").json["status"] == "ok"
+
+    def test_the_pool_leaves_the_wrong_server(self, stack, read_only) -> None:
+        """Every connection of its age leads to the same one. Red if only the next attempt is a new one by chance."""
+        site = stack()
+        site.client.get("/")
+        connected = []
+        event.listen(site.database.primary.engine, "connect", lambda *_: connected.append(1))
+        read_only(site, 1)
+        assert site.client.post("/", data={"name": "Ada", "message": "x"}).status_code == 303
+        assert len(connected) == 1
+
+    def test_a_server_that_never_takes_writes_is_waited_for_so_long(self, stack, read_only) -> None:
+        site = stack()
+        read_only(site, 10**6)
+        started = time.monotonic()
+        assert site.client.post("/", data={"name": "Ada", "message": "x"}).status_code == 503
+        assert 0.3 < time.monotonic() - started < 3
+
+    def test_a_primary_that_is_away_for_a_moment_costs_that_moment(self, stack) -> None:
+        site = stack(missing=("primary",))
+        threading.Timer(0.2, site.start, ["primary"]).start()
+        started = time.monotonic()
+        assert site.client.post("/api/entries", json={"name": "Ada", "message": "x"}).status_code == 201
+        assert time.monotonic() - started > 0.15
+        assert site.client.get("/api/entries").json["entries"]
+
+    def test_nobody_waits_for_a_primary_that_is_gone(self, stack) -> None:
+        """Only those who came within the first moments. Red if each waits anew: no worker would be left for readers."""
+        site = stack(missing=("primary",))
+        assert site.client.post("/", data={"name": "Ada", "message": "x"}).status_code == 503
+        started = time.monotonic()
+        for _ in range(5):
+            assert site.client.post("/", data={"name": "Ada", "message": "x"}).status_code == 503
+        assert time.monotonic() - started < 1
+
+    def test_health_is_asked_without_patience(self, stack) -> None:
+        site = stack(missing=("primary",))
+        started = time.monotonic()
+        assert site.client.get("/healthz").status_code == 503
+        assert time.monotonic() - started < 0.3
+
+    def test_a_write_ends_before_a_proxy_gives_up(self) -> None:
+        """And not in the moment at which MySQL goes on without a replica: 10 s after the commit."""
+        known = Settings.from_environment({"DATABASE_WRITE_URL": "sqlite://"})
+        assert known.write_timeout > 10 + 2
+        assert known.write_patience + database.PAUSE + known.connect_timeout + known.write_timeout < 30
+
+
 class TestSettings:
     def test_names_the_variable_but_not_its_value(self) -> None:
         with pytest.raises(SettingsError) as raised:
@@ -441,7 +518,7 @@ class TestSettings:
         assert "ssl" not in plain.query
         assert arguments == {
             "charset": "utf8mb4",
-            "connect_timeout": 1,
+            "connect_timeout": 2,
             "read_timeout": 2,
             "write_timeout": 2,
             "ssl": {"check_hostname": False, "verify_mode": False},

@@ -2,18 +2,24 @@
 
 A database that does not answer costs a worker one short timeout. The others are then asked before it, until a thread in
 the background has seen it answer.
+
+Which server is the primary may change behind its address. A write that meets one that takes no writes any more, or a
+connection that was cut, is repeated on a new connection for a short while: that somebody moves the primary costs those
+seconds, and no error. Whoever is gone for longer is not waited for.
 """
 
 import importlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from types import ModuleType
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, event, text
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -25,6 +31,17 @@ Result = TypeVar("Result")
 
 # A statement that is rejected for what it says would be rejected by the next database too.
 REJECTED = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+
+
+# ER_OPTION_PREVENTS_STATEMENT (read_only, super_read_only) and ER_READ_ONLY_MODE: the connection leads to a server that
+# is not the primary any more, or not yet.
+READ_ONLY = frozenset({1290, 1836})
+
+PAUSE = 0.1
+"""Seconds between two attempts."""
+
+AT_ONCE = 1.0
+"""Seconds within which a first attempt has failed at once, and not by a timeout that nobody would wait for twice."""
 
 
 class DatabaseUnavailableError(Exception):
@@ -62,6 +79,16 @@ def _note_name(connection: Any, record: Any) -> None:
         cursor.close()
 
 
+def _takes_no_writes(error: BaseException | None) -> bool:
+    return error is not None and bool(error.args) and error.args[0] in READ_ONLY
+
+
+def _leave_wrong_server(context: ExceptionContext) -> None:
+    """Have the pool replace this connection and those of its age: they lead to the same server."""
+    if _takes_no_writes(context.original_exception):
+        context.is_disconnect = True
+
+
 @dataclass(eq=False)
 class Server:
     """One database server: its connections and whether it is worth trying."""
@@ -69,13 +96,15 @@ class Server:
     label: str
     engine: Engine
     retry_after: float
-    _down: threading.Event = field(default_factory=threading.Event)
+    gone_since: float | None = None
+    """Moment (time.monotonic) at which it was found not to answer; None while it does."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def at(cls, url: URL, settings: Settings, read_timeout: int) -> "Server":
         plain, arguments = _connect_arguments(url, settings, read_timeout)
         engine = create_engine(plain, connect_args=arguments, pool_pre_ping=True, pool_recycle=600)
+        event.listen(engine, "handle_error", _leave_wrong_server)
         if engine.dialect.name == "mysql":
             event.listen(engine, "do_connect", mysql().connect)
             event.listen(engine, "connect", _note_name)
@@ -83,7 +112,7 @@ class Server:
 
     @property
     def down(self) -> bool:
-        return self._down.is_set()
+        return self.gone_since is not None
 
     @contextmanager
     def session(self) -> Iterator[tuple[Session, str]]:
@@ -95,7 +124,7 @@ class Server:
         with self._lock:
             if self.down:
                 return
-            self._down.set()
+            self.gone_since = time.monotonic()
         why = mysql().reason(reason) if self.engine.dialect.name == "mysql" else reason
         log.warning("database %s does not answer, asked last until it does: %s", self.label, why)
         threading.Thread(target=self._watch, name=f"watch {self.label}", daemon=True).start()
@@ -108,13 +137,14 @@ class Server:
                     connection.execute(text("SELECT 1"))
             except (DBAPIError, PoolTimeoutError, OSError):
                 continue
-            self._down.clear()
+            self.gone_since = None
             log.warning("database %s answers again", self.label)
             return
 
 
 class Database:
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.primary = Server.at(settings.write_url, settings, settings.write_timeout)
         self.readers = [
             self.primary if url == settings.write_url else Server.at(url, settings, settings.read_timeout)
@@ -127,7 +157,7 @@ class Database:
         The work may be done twice, when a connection broke before anybody knew whether it was committed; so it must
         notice what it has already done.
         """
-        return self._first([self.primary], work)
+        return self._first([self.primary], work, self.settings.write_patience)
 
     def read(self, work: Callable[[Session], Result], *, fresh: bool = False) -> tuple[Result, str]:
         """``work``'s result and the name of the database.
@@ -135,7 +165,7 @@ class Database:
         ``fresh`` asks the primary first, for somebody who has just written: a replica may be some milliseconds behind.
         """
         servers = dict.fromkeys([self.primary, *self.readers]) if fresh else self.readers
-        return self._first(list(servers), work)
+        return self._first(list(servers), work, self.settings.read_patience)
 
     def check(self) -> dict[str, str | None]:
         """A round trip to a database that reads and to the one that writes; None where there was none."""
@@ -153,16 +183,28 @@ class Database:
         return any(server.down for server in [self.primary, *self.readers])
 
     @staticmethod
-    def _first(servers: Sequence[Server], work: Callable[[Session], Result]) -> tuple[Result, str]:
+    def _first(servers: Sequence[Server], work: Callable[[Session], Result], patience: float = 0) -> tuple[Result, str]:
+        """The result of the first that does it; tried again once at once, and then for as long as `patience` has it."""
+        begun = time.monotonic()
         ordered = sorted(servers, key=lambda server: server.down)
-        # The last one is asked again, on a new connection: one that breaks says little of its server. Python can even
-        # report the error of one TLS connection on the next that is read, here the fall-back's.
-        for server in ordered + ordered[-1:]:
-            try:
-                with server.session() as (session, name):
-                    return work(session), name
-            except REJECTED:
-                raise
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
-                server.mark_down(getattr(error, "orig", None) or error)
+        # Those who come when all have been gone for long wait no more: there would soon be no worker left for others.
+        since = [server.gone_since for server in servers]
+        until = (begun if None in since else max(filter(None, since))) + patience
+        for attempt in count():
+            # The last one is asked again, on a new connection: one that breaks says little of its server. Python can
+            # even report the error of one TLS connection on the next that is read, here the fall-back's.
+            for server in ordered[-1:] if attempt == 1 else ordered:
+                try:
+                    with server.session() as (session, name):
+                        return work(session), name
+                except REJECTED:
+                    raise
+                except (DBAPIError, PoolTimeoutError, OSError) as error:
+                    reason = getattr(error, "orig", None) or error
+                    if not _takes_no_writes(reason):
+                        server.mark_down(reason)
+            pause, latest = (PAUSE, until) if attempt else (0, max(until, begun + AT_ONCE))
+            if time.monotonic() + pause > latest:
+                break
+            time.sleep(pause)
         raise DatabaseUnavailableError(", ".join(server.label for server in servers))

@@ -9,7 +9,18 @@ from pymysql.err import OperationalError
 
 
 class StrictConnection(Connection):
-    """PyMySQL's, but for one thing: it goes on in the clear when the server offers no TLS."""
+    """PyMySQL's, but for two things: it goes on in the clear when the server offers no TLS, and waits for a greeting as
+    long as for the answer to a statement.
+    """
+
+    def connect(self, sock: Any = None) -> None:
+        """Somebody who accepts connections and says nothing is no server: a proxy that has none, or one that hangs."""
+        patience = self._read_timeout, self._write_timeout
+        self._read_timeout = self._write_timeout = self.connect_timeout
+        try:
+            super().connect(sock)
+        finally:
+            self._read_timeout, self._write_timeout = patience
 
     def _get_server_information(self) -> None:
         super()._get_server_information()

@@ -37,17 +37,24 @@ def _url(variable: str, text: str) -> URL:
 class Settings:
     """Where the database is and what this application server is called.
 
-    ``read_urls`` stand in the order of preference: the nearest replica first, the primary last.
+    ``read_urls`` stand in the order of preference: the nearest replica first, the primary last. An address may be one
+    behind which the servers change, such as HAProxy's.
+
+    All times in seconds. A commit waits for a replica for 10 s (MySQL's rpl_semi_sync_source_timeout) before it goes on
+    without, and must not be given up in that very moment. With what may come before it (``write_patience``, a
+    connection) a write takes less than the 30 s after which a proxy or gunicorn gives up.
     """
 
     write_url: URL
     read_urls: tuple[URL, ...]
     server_name: str
     migrate_url: URL
-    connect_timeout: int = 1
+    connect_timeout: int = 2
     read_timeout: int = 2
-    write_timeout: int = 10
+    write_timeout: int = 13
     retry_after: float = 2.0
+    read_patience: float = 2.0
+    write_patience: float = 5.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
