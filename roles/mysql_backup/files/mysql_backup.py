@@ -940,7 +940,8 @@ class Scratch:
         names = ", ".join(f"'{schema}'" for schema in OWN_SCHEMAS)
         listed = self.mysql.query(
             "SELECT JSON_ARRAY(TABLE_SCHEMA, TABLE_NAME) FROM information_schema.TABLES"  # noqa: S608
-            f" WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN ({names}) ORDER BY 1, 2"
+            f" WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN ({names})"
+            " ORDER BY TABLE_SCHEMA, TABLE_NAME"
         )
         found = {}
         for schema, table in listed:
