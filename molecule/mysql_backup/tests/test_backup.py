@@ -43,7 +43,7 @@ def test_a_drop_table_is_undone_to_one_transaction(db1, db2, archived):
     )
     db1.sql("DROP TABLE guestbook.entries")
     drop = last_gtid(db1)
-    db1.sql("INSERT INTO guestbook.authors VALUES (2, 'later')")
+    db1.sql("REPLACE INTO guestbook.authors VALUES (2, 'later')")
     archived()
 
     found = [line for line in db2.tool("find 'DROP TABLE.*entries'").stdout.splitlines() if drop in line]
@@ -64,6 +64,7 @@ def test_a_drop_table_is_undone_to_one_transaction(db1, db2, archived):
 
 def test_the_table_is_put_back_into_the_primary(db1, play, archived):
     """Refused without the confirmation; then there again, as it was. The second time, what is replaced is kept."""
+    archived()
     drop = db1.tool("find 'DROP TABLE.*entries'").stdout.splitlines()[-1].split()[0]
     wanted = {
         "webstack_restore_before_gtid": drop,
