@@ -71,6 +71,7 @@ def test_sets_are_sets(one, other):
     assert (left <= right) == (elements(left) <= elements(right))
     assert len(left) == len(elements(left))
     assert bool(left) == bool(elements(left))
+    assert all((Transaction(f"{A}:{number}", 0) in left) == ((A, number) in elements(left)) for number in range(31))
 
 
 @given(histories)
@@ -157,6 +158,37 @@ def test_what_cannot_be_reached_is_refused(target, reason):
 def test_without_any_backup_the_way_to_one_is_said():
     with pytest.raises(BackupError, match=r"playbooks/backup\.yml"):
         mysql_backup.choose_base([], PIECES, Target())
+
+
+# The old primary committed 91 to 95 when nobody replicated from it, and died; B took over at 90.
+OLD = piece(f"{A}:91-95", 301, 305, until=306, executed=f"{A}:1-95", path="/spool/2/binlog.000001")
+NEW = piece(f"{B}:1-9", 401, 409, until=410, executed=f"{A}:1-90,{B}:1-9", path="/spool/3/binlog.000001")
+
+
+@pytest.mark.parametrize(
+    ("target", "history"),
+    [
+        (Target(), f"{A}:1-90,{B}:1-9"),
+        (Target(gtid=f"{B}:4"), f"{A}:1-90,{B}:1-9"),
+        (Target(before=f"{A}:93"), f"{A}:1-95"),
+    ],
+)
+def test_what_a_failover_lost_is_not_mixed_with_what_came_after(target, history):
+    """Unless it is asked for. Catches a restore of data that no server ever had."""
+    assert mysql_backup.lineage(BASES, [*PIECES, OLD, NEW], target) == parse(history)
+
+
+def test_a_replica_that_is_behind_ends_no_history():
+    """Its archive is the newest, and what the primary had archived before is still taken."""
+    behind = piece(f"{A}:86-88", 286, 288, until=320, executed=f"{A}:1-88", path="/spool/4/binlog.000001")
+    assert mysql_backup.lineage(BASES, [*PIECES, OLD, behind], Target()) == parse(f"{A}:1-95")
+
+
+def test_a_base_of_the_lost_history_is_not_taken():
+    lost = base(f"{A}:1-92", f"{A}:1-93", 303)
+    _, chosen, needed = mysql_backup.select([*BASES, lost], [*PIECES, OLD, NEW], Target())
+    assert (chosen.until, needed) == (200, [PIECES[1], NEW])
+    assert mysql_backup.select([*BASES, lost], [*PIECES, OLD, NEW], Target(gtid=f"{A}:94"))[1] == lost
 
 
 def test_only_pieces_with_something_new_are_read():

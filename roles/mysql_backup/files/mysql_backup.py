@@ -59,6 +59,9 @@ BEHIND_SECONDS = 120
 OTHERS_SECONDS = 300
 """How often a host looks what other hosts put into the repository."""
 
+LAG_SECONDS = 7 * 86400
+"""By how much a replica may be behind and still be backed up without a hole."""
+
 MICROSECONDS = 1_000_000
 
 
@@ -127,6 +130,9 @@ class Gtids:
 
     def __len__(self) -> int:
         return sum(b - a + 1 for parts in self.intervals.values() for a, b in parts)
+
+    def __contains__(self, one: Transaction) -> bool:
+        return any(a <= one.number <= b for a, b in self.intervals.get(one.source, ()))
 
     def up_to(self, other: Gtids) -> Gtids:
         """What of this is not beyond the last number that the other has of the source."""
@@ -303,6 +309,30 @@ def choose_base(bases: Iterable[Base], pieces: Sequence[Piece], target: Target) 
     return ordered[-1]
 
 
+def lineage(bases: Iterable[Base], pieces: Iterable[Piece], target: Target) -> Gtids:
+    """The history that the target belongs to: every transaction of it that is known.
+
+    A failover that lost something leaves two: what the old primary went on to commit alone, and what the new one did.
+    Replaying both would give data that never was. The newest one is taken, or that of the transaction asked for. What
+    another server had beyond it, without lacking any of it, is the same history, further on.
+    """
+    ends = [(base.until, base.high) for base in bases]
+    ends += [(max(one.until, one.last / MICROSECONDS), one.executed | one.gtids) for one in pieces]
+    ends.sort(key=lambda end: end[0], reverse=True)
+    if target.transaction:
+        wanted = Gtids.parse(target.transaction)
+        ends = [end for end in ends if wanted <= end[1]] or ends
+    history = ends[0][1] if ends else Gtids()
+    return history | union(other for _, other in ends if history <= other)
+
+
+def select(bases: Sequence[Base], pieces: Sequence[Piece], target: Target) -> tuple[Gtids, Base, list[Piece]]:
+    """History, base and binary logs that a restore takes. BackupError where the target cannot be reached."""
+    history = lineage(bases, pieces, target)
+    base = choose_base([base for base in bases if base.high <= history], pieces, target)
+    return history, base, needed_pieces(base, (piece for piece in pieces if piece.gtids & history))
+
+
 def needed_pieces(base: Base, pieces: Iterable[Piece]) -> list[Piece]:
     """Those that hold something the base may lack, oldest first."""
     return sorted((p for p in pieces if not p.gtids <= base.low), key=lambda p: (p.first, p.until, p.path))
@@ -358,7 +388,7 @@ def cut(sequence: Sequence[Transaction], base: Base, target: Target) -> list[Tra
         limit = target.at * MICROSECONDS
         for place, one in enumerate(sequence):
             # What the base holds was committed before it ended, whatever another server's clock said.
-            if one.committed > limit and not Gtids.parse(one.gtid) <= base.high:
+            if one.committed > limit and one not in base.high:
                 return list(sequence[:place])
     return list(sequence)
 
@@ -711,7 +741,9 @@ def retain(host: Host) -> None:
     rules = [f"--keep-{name}={count}" for name, count in host.settings["keep"].items() if count]
     host.restic("forget", "--tag=kind=base", "--group-by=", *rules)
     bases, pieces = host.contents()
-    if expired := [piece.id for piece in pieces if bases and piece.gtids <= bases[0].low]:
+    # What is that much older than the oldest base and not in it belongs to a history that a failover has ended.
+    ended = (bases[0].since - LAG_SECONDS) * MICROSECONDS if bases else 0
+    if expired := [piece.id for piece in pieces if bases and (piece.gtids <= bases[0].low or piece.last < ended)]:
         host.restic("forget", *expired)
     host.restic("prune")
 
@@ -1007,8 +1039,7 @@ def restored(host: Host, target: Target, say: Callable[[str], None]) -> Iterator
     """A running instance that holds the target and nothing more, checked, and a report on it."""
     started = time.time()
     bases, pieces = host.contents()
-    base = choose_base(bases, pieces, target)
-    needed = needed_pieces(base, pieces)
+    history, base, needed = select(bases, pieces, target)
     check_space(host.scratch, 2 * base.size + sum(piece.size for piece in needed), "restoring")
     folder = host.scratch / f"{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -1017,9 +1048,10 @@ def restored(host: Host, target: Target, say: Callable[[str], None]) -> Iterator
     try:
         say(f"Reading {len(needed)} archived binary logs")
         scans = fetch_pieces(host, needed, folder / "binlogs")
-        sequence = cut(replay_order(one.transactions for one in scans), base, target)
+        sequence = [one for one in replay_order(s.transactions for s in scans) if one in history]
+        sequence = cut(sequence, base, target)
         have = base.low | gtids_of(sequence)
-        if missing := holes(base, have, bases, needed):
+        if missing := holes(base, have, bases, needed) & history:
             raise BackupError(
                 f"the archive has a hole: the transactions {missing} were committed and not archived. What can be"
                 " restored ends before them, or begins with a later backup (mysql-backup list)"
@@ -1074,11 +1106,10 @@ def restore(host: Host, options: argparse.Namespace) -> None:
         raise BackupError("tables are of one database: name that one")
     if options.check:
         bases, pieces = host.contents()
-        base = choose_base(bases, pieces, target)
-        needed = needed_pieces(base, pieces)
+        history, base, needed = select(bases, pieces, target)
         check_space(host.scratch, 2 * base.size + sum(piece.size for piece in needed), "restoring")
-        have = base.low | union(piece.gtids for piece in needed)
-        if missing := holes(base, have, bases, needed):
+        have = base.low | union(piece.gtids for piece in needed) & history
+        if missing := holes(base, have, bases, needed) & history:
             # Where the target is before it, the restore itself finds that out.
             say(f"The archive has a hole, {missing}: only what comes before it can be restored from this backup")
         plan = {"target": str(target), "base": base.id[:8], "base_at": clock(base.until), "bytes": base.size}
