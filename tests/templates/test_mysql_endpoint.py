@@ -61,7 +61,7 @@ FAST = ("fastinter 250ms", "on-marked-down shutdown-sessions")
 READ = checked("mysql-read", "/replica", "500ms", *FAST, "on-marked-up shutdown-backup-sessions")
 ROUTING = {
     "haproxy_stats": {},
-    "haproxy_backends": [checked("mysql-any", "/readable", "2s")],
+    "haproxy_backends": [checked("mysql-any", "/readable", "1s") | {"fall": 1}],
     "haproxy_listens": [
         checked("mysql-write", "/primary", "500ms", *FAST)
         | {"bind": [{"address": "127.0.0.1", "port": 3306}], "timeout_client": "1h"},

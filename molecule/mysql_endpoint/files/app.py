@@ -1,8 +1,9 @@
-"""What an application's host sees: app ask|stat|read|write|hold.
+"""What an application's host sees: app ask|stat|once|read|write|hold.
 
 ask HOST PATH        status and body of the endpoint's answer, its certificate verified as HOST's
 stat                 status of HAProxy's servers by "proxy/server"
-read|write SECONDS   for so long, one after the other on a new connection each: [begin, end, server or nothing, error]
+once read|write      on a new connection: [begin, end, server or nothing, error]
+read|write SECONDS   the same for so long, one after the other
 hold PORT SECONDS    one connection: the server, and when the connection broke
 All in JSON; times are seconds since the epoch.
 """
@@ -101,6 +102,7 @@ def hold(port, seconds):
 COMMANDS = {
     "ask": ask,
     "stat": stat,
+    "once": once,
     "read": lambda seconds: stream("read", seconds),
     "write": lambda seconds: stream("write", seconds),
     "hold": hold,

@@ -107,10 +107,10 @@ def test_replica_stopped_reads_go_to_the_primary_and_come_back(app, db1, db2, wa
 
 def test_without_the_replica_the_heartbeat_waits_and_nothing_else_does(app, db1, db2, wait):
     """Then semi-sync is off, which the heartbeat says; what was confirmed last stays, and so the bound."""
-    before = db1.heartbeat(db1)
-    db2.host.check_output("systemctl stop mysql")
+    process = db2.host.check_output("systemctl show --property=MainPID --value mysql")
+    db2.host.check_output(f"kill -STOP {process}")
     try:
-        stopped = time.monotonic()
+        stopped, at_that_time = time.monotonic(), db1.value("UTC_TIMESTAMP(6)")
         slowest = 0.0
         while app.state(db1)["semi_sync_source"]:
             asked = time.monotonic()
@@ -121,13 +121,13 @@ def test_without_the_replica_the_heartbeat_waits_and_nothing_else_does(app, db1,
         wait(lambda: db1.heartbeat(db1)["semi_sync"] == "0", "a heartbeat that says so")
         after = db1.heartbeat(db1)
         print(f"\nsemi-sync off after {took:.1f} s; slowest /primary meanwhile {slowest:.2f} s, process start included")
-        assert slowest < PROMPT
-        assert (at(after["confirmed"]) - at(before["confirmed"])).total_seconds() < 5
+        assert 0 < slowest < PROMPT
+        assert at(after["confirmed"]) < at(at_that_time)
         wait(lambda: db1.heartbeat(db1)["written"] > after["written"], "the next heartbeat")
         assert db1.heartbeat(db1)["confirmed"] == after["confirmed"]
         assert app.state(db1)["heartbeat"]["proven_until"] is not None
     finally:
-        db2.host.check_output("systemctl start mysql")
+        db2.host.check_output(f"kill -CONT {process}")
     wait(lambda: db1.heartbeat(db1)["confirmed"] > after["written"], "confirmations again")
 
 
@@ -153,7 +153,7 @@ def test_primary_killed_no_writes_and_reads_go_on(app, db1, db2, wait):
         assert {name for name in servers(found) if name} == {db2.name}
         print(f"\nreads: longest gap {gap(found):.2f} s, {len([r for r in found if not r[2]])} errors")
         assert gap(found) < PROMPT
-        (_begin, _end, nobody, error) = app.run("write", 0.1)[0]
+        (_begin, _end, nobody, error) = app.run("once", "write")
         assert nobody is None, "there is nobody to write to"
         assert error
         assert app.ask(db1, "/primary")[0] == 503
