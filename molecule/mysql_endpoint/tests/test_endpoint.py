@@ -108,6 +108,8 @@ def test_replica_stopped_reads_go_to_the_primary_and_come_back(app, db1, db2, wa
 def test_without_the_replica_the_heartbeat_waits_and_nothing_else_does(app, db1, db2, wait):
     """Then semi-sync is off, which the heartbeat says; what was confirmed last stays, and so the bound."""
     process = db2.host.check_output("systemctl show --property=MainPID --value mysql")
+    # Time enough to see what happens meanwhile.
+    db1.sql("SET GLOBAL rpl_semi_sync_source_timeout = 10000")
     db2.host.check_output(f"kill -STOP {process}")
     try:
         stopped, at_that_time = time.monotonic(), db1.value("UTC_TIMESTAMP(6)")
@@ -128,6 +130,7 @@ def test_without_the_replica_the_heartbeat_waits_and_nothing_else_does(app, db1,
         assert app.state(db1)["heartbeat"]["proven_until"] is not None
     finally:
         db2.host.check_output(f"kill -CONT {process}")
+        db1.sql("SET GLOBAL rpl_semi_sync_source_timeout = 3000")
     wait(lambda: db1.heartbeat(db1)["confirmed"] > after["written"], "confirmations again")
 
 
