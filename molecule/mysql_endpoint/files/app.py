@@ -1,6 +1,6 @@
 """What an application's host sees: app ask|stat|once|read|write|hold.
 
-ask HOST PATH        status and body of the endpoint's answer, its certificate verified as HOST's
+ask HOST PATH        the endpoint's answer, its certificate verified as HOST's: [status, body, seconds]
 stat                 status of HAProxy's servers by "proxy/server"
 once read|write      on a new connection: [begin, end, server or nothing, error]
 read|write SECONDS   the same for so long, one after the other
@@ -32,10 +32,11 @@ class Connection(http.client.HTTPSConnection):
 
 
 def ask(host, path):
+    begin = time.monotonic()
     connection = Connection(host, 3308)
     connection.request("GET", path)
     answer = connection.getresponse()
-    return [answer.status, answer.read().decode().strip()]
+    return [answer.status, answer.read().decode().strip(), time.monotonic() - begin]
 
 
 def stat():

@@ -56,6 +56,8 @@ class App:
     def __init__(self) -> None:
         self.host = on("mysqlep-app")
         self.threads = ThreadPoolExecutor()
+        self.took = 0.0
+        """Seconds of the last answer."""
 
     def run(self, *arguments: Any) -> Any:
         command = "python3 /usr/local/lib/app.py" + " %s" * len(arguments)
@@ -65,7 +67,7 @@ class App:
         return self.threads.submit(self.run, *arguments)
 
     def ask(self, server: Server, path: str) -> tuple[int, str]:
-        status, body = self.run("ask", server.name, path)
+        status, body, self.took = self.run("ask", server.name, path)
         return status, body
 
     def state(self, server: Server) -> dict[str, Any]:
