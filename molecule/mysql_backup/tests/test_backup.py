@@ -269,34 +269,46 @@ def test_a_corrupted_repository_is_found_out(db1, db2):
     assert db2.status["verify"]["ok"] is True
 
 
-def test_a_second_run_changes_nothing(converge):
-    run = converge()
-    assert (run.returncode, changed(run)) == (0, 0), run.stdout
-    check = converge("--check")
-    assert (check.returncode, changed(check)) == (0, 0), check.stdout
+ENVIRONMENT = "/etc/mysql-backup/environment"
 
 
-def test_the_password_is_changed(converge, db2):
-    """The repository's key, not the data: the backups stay, the old password opens nothing. And back again."""
+@pytest.fixture
+def credentials(db1, db2):
+    """Give both hosts another password, as the role does, and at the end the first one again."""
+    first = db2.host.file(ENVIRONMENT).content_string
+
+    def give(password):
+        text = re.sub(r"RESTIC_PASSWORD=.*", f'RESTIC_PASSWORD="{password}"', first)
+        for server in (db1, db2):
+            server.host.check_output(f"printf %s %s >{ENVIRONMENT}", text)
+
+    yield give
+    for server in (db1, db2):
+        if server.host.run("mysql-backup list").rc == 0:
+            server.host.check_output(f"cp -p {ENVIRONMENT} {ENVIRONMENT}.works")
+        server.host.check_output(f"printf %s %s >{ENVIRONMENT}", first)
+        assert server.tool("init").rc == 0
+        server.host.check_output(f"cp -p {ENVIRONMENT} {ENVIRONMENT}.works")
+
+
+def test_the_password_is_changed(credentials, db1, db2):
+    """That of the repository's key: the backups stay. The second host finds it changed."""
     bases = json.loads(db2.tool("list").stdout)["bases"]
-    old = db2.host.file("/etc/mysql-backup/environment").content_string
-    run = converge(mysql_backup_password="another-one")
-    assert run.returncode == 0, run.stdout
-    assert "another-one" not in run.stdout.replace('"mysql_backup_password": "another-one"', "")
-    assert [base["id"] for base in json.loads(db2.tool("list").stdout)["bases"]][:1] == [bases[0]["id"]]
-    (line,) = [line for line in old.splitlines() if line.startswith("RESTIC_PASSWORD")]
-    tried = db2.host.run("set -a; . /etc/mysql-backup/environment; %s; mysql-backup list", line)
-    assert tried.rc == 0, "the program reads the file and not the caller's environment"
-    assert converge().returncode == 0
+    credentials("another one")
+    assert "wrong password" in db2.refused("list")
+    assert (db2.tool("init").stdout, db1.tool("init").stdout) == ("changed\n", "there\n")
+    assert json.loads(db1.tool("list").stdout)["bases"] == bases
 
 
-def test_a_password_that_opens_nothing_is_said(converge, db1, db2):
-    """Not the password before, either: the repository is not made anew, and the old credentials are there."""
-    for server in (db1, db2):
-        server.host.check_output("mv /etc/mysql-backup/environment.works /root/")
-    run = converge(mysql_backup_password="another-one")
-    assert run.returncode != 0
-    assert "the repository is there and has another password" in " ".join(run.stdout.split())
-    for server in (db1, db2):
-        server.host.check_output("mv /root/environment.works /etc/mysql-backup/")
-    assert converge().returncode == 0
+def test_a_password_that_opens_nothing_is_said(credentials, db1, db2):
+    """Nor does the one that worked here last: nothing is made anew."""
+    db2.host.check_output(f"mv {ENVIRONMENT}.works /root/works")
+    credentials("another one")
+    said = db2.refused("init")
+    db2.host.check_output(f"mv /root/works {ENVIRONMENT}.works")
+    assert "the repository is there and has another password" in said
+
+
+def test_a_check_run_changes_nothing(converge):
+    run = converge("--check")
+    assert (run.returncode, changed(run)) == (0, 0), run.stdout
