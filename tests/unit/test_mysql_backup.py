@@ -330,3 +330,125 @@ def test_a_transaction_of_which_a_byte_is_missing_does_not_count():
     found = mysql_backup.scan(PRINTED.splitlines(keepends=True), 1271, "f")
     assert [one.gtid for one in found.transactions] == [f"{A}:36", f"{A}:blue:1"]
     assert found.end == 972
+
+
+class FakeHost(mysql_backup.Host):
+    """A host in a folder: restic is a list of what was asked of it, files hold the numbers of their transactions."""
+
+    def __init__(self, home, *, executed=f"{A}:1-9", mine=True, contents=([], [])):
+        settings = {
+            "directory": str(home),
+            "scratch": str(home / "scratch"),
+            "socket": "",
+            "mysql_user": "",
+            "host": "h",
+        }
+        super().__init__(settings | {"keep": {"last": 2}, "restic_options": []})
+        for folder in (self.spool, self.scratch):
+            folder.mkdir(exist_ok=True)
+        self.asked, self.stored = [], []
+        self.executed, self.mine, self.held = parse(executed), mine, contents
+        self.mysql = self
+
+    def gtids(self, variable="gtid_executed"):
+        return self.executed if variable == "gtid_executed" else parse(f"{A}:1-2")
+
+    def turn(self, kind, server=None):
+        return self.mine, "the test says so"
+
+    def contents(self):
+        return self.held
+
+    def restic(self, *arguments, **_):
+        self.asked.append([str(one) for one in arguments])
+
+    def store(self, path, tags):
+        self.stored.append((path.name, tags["gtids"], tags["open"]))
+        return {"snapshot_id": f"s{len(self.stored)}", "data_added": 7}
+
+    def scan(self, file):
+        found = tuple(Transaction(f"{A}:{number}", int(number) * 10**6) for number in file.read_text().split())
+        return mysql_backup.Scan(found, len(found))
+
+    def receives(self, run, name, numbers):
+        (self.spool / run).mkdir(exist_ok=True)
+        (self.spool / run / name).write_text(numbers)
+
+    def archives(self):
+        mysql_backup.archive(self, None)
+        return self.status()["archive"]
+
+
+def test_a_binary_log_that_grows_is_stored_again_and_one_that_is_complete_goes(tmp_path):
+    """Catches a file that is removed before it was stored whole, or stored each minute although nothing is new."""
+    host = FakeHost(tmp_path)
+    host.receives("1", "binlog.000009", "3 4")
+    assert host.archives()["complete"] is False
+    assert host.archives()["gtids"] == f"{A}:3-4"
+    assert host.stored == [("binlog.000009", f"{A}:3-4", 1)]
+    host.receives("1", "binlog.000009", "3 4 5")
+    host.receives("1", "binlog.000010", "6 7 8 9")
+    assert host.archives()["complete"] is True
+    assert host.stored[1:] == [("binlog.000009", f"{A}:3-5", 0), ("binlog.000010", f"{A}:6-9", 1)]
+    assert host.asked == [["forget", "s1"]]
+    assert [file.name for file in mysql_backup.spooled(host)] == ["binlog.000010"]
+    assert host.archives()["gtids"] == f"{A}:3-9"
+    assert len(host.stored) == 3
+
+
+def test_an_older_run_s_files_are_complete(tmp_path):
+    """The stream was started anew. What it left goes into the repository first, in the order in which it came."""
+    host = FakeHost(tmp_path)
+    host.receives("1", "binlog.000010", "3 4")
+    host.receives("2", "binlog.000009", "5")
+    host.archives()
+    assert host.stored == [("binlog.000010", f"{A}:3-4", 0), ("binlog.000009", f"{A}:5", 1)]
+    assert [folder.name for folder in host.spool.iterdir()] == ["2"]
+
+
+def test_a_stream_that_stands_still_is_an_error(tmp_path, monkeypatch):
+    """Not at once: what was committed a moment ago may still be on its way."""
+    host = FakeHost(tmp_path)
+    host.receives("1", "binlog.000001", "3")
+    host.archives()
+    now = mysql_backup.time.time()
+    monkeypatch.setattr(mysql_backup.time, "time", lambda: now + mysql_backup.BEHIND_SECONDS + 1)
+    with pytest.raises(BackupError, match="has not been received"):
+        host.archives()
+    host.mine = False
+    host.archives()
+
+
+def test_a_hole_is_an_error_until_a_base_covers_it(tmp_path):
+    host = FakeHost(tmp_path, contents=(BASES[:1], []))
+    host.receives("1", "binlog.000001", "3 4 5 6 7 8 9")
+    host.remember(hole=f"{A}:20-30")
+    with pytest.raises(BackupError, match=f"{A}:20-30 are gone"):
+        host.archives()
+    host.held = (BASES, [])
+    host.archives()
+    assert host.archives()["hole"] == ""
+
+
+def test_what_no_base_needs_is_forgotten(tmp_path):
+    """All of its transactions are in the oldest base kept, or it is of a history that has long ended."""
+    old = base(f"{A}:1-50", f"{A}:1-55", 10**6)
+    pieces = [
+        piece(f"{A}:1-50", 1, 10**6, path="a"),
+        piece(f"{A}:40-51", 2, 10**6, path="b"),
+        piece(f"{B}:1-5", 3, 5, path="c"),
+    ]
+    host = FakeHost(tmp_path, contents=([old], pieces))
+    mysql_backup.retain(host)
+    assert ["forget", "piece1", "piece3"] in host.asked
+    assert ["forget", "--tag=kind=base", "--group-by=", "--keep-last=2"] in host.asked
+
+
+def test_what_succeeded_last_stays_in_the_status(tmp_path):
+    host = FakeHost(tmp_path)
+    host.record("verify", ok=True, rows=5)
+    at = host.status()["verify"]["last_success_epoch"]
+    host.record("verify", ok=False, error="broken")
+    found = host.status()["verify"]
+    assert (found["ok"], found["error"], found["last_success_epoch"]) == (False, "broken", at)
+    assert (tmp_path / "status.json").stat().st_mode & 0o777 == 0o644
