@@ -80,7 +80,8 @@ def listening(lab):
                     ear.reload()
                     assert ear.status in {"created", "running"}, ear.logs()
                 yield heard
-                ear.stop(signal="INT")
+                ear.kill(signal="INT")
+                ear.wait()
                 stream, _ = ear.get_archive("/tmp/capture")  # noqa: S108
                 with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
                     heard.listen_to(archive.extractfile("capture").read())
@@ -108,17 +109,22 @@ def test_nothing_is_readable_on_the_network(listening, inventory, front_door, on
     """
     first = inventory.groups["loadbalancers"][0]
     redirects = (inventory.address(first), 80)
-    web = inventory.groups["webservers"][0]
     with listening() as heard:
-        assert front_door.plain.get("/").status == 301
+        assert front_door.plain.get("/").status == 308
         made = front_door.post_json("/api/entries", {"name": "drill", "message": MARKER})
         assert made.status == 201, made
         for _ in range(10):
             assert MARKER in front_door.get("/").body.decode()
-        on(web).check_output("systemctl stop guestbook")
-        for _ in range(10):
-            assert front_door.get("/").status == 200
-        on(web).check_output("systemctl start guestbook")
+        # Each web server uses the other's application, and each application connects to the databases anew.
+        for web in inventory.groups["webservers"]:
+            on(web).check_output("systemctl stop guestbook")
+            statuses = [front_door.get("/").status for _ in range(10)]
+            on(web).check_output("systemctl start guestbook")
+            assert statuses == [200] * 10
+            # nginx leaves a server that failed alone for some seconds; without both there would be none.
+            wait_until(lambda name=web: front_door.get("/").headers["X-App-Server"] == name, f"{web}'s application")
+            for _ in range(10):
+                assert front_door.get("/").status == 200
         replica = next(name for name, known in inventory.hostvars.items() if known.get("mysql_role") == "replica")
         on(replica).check_output("mysql -e 'STOP REPLICA; START REPLICA'")
         made = front_door.post_json("/api/entries", {"name": "drill", "message": MARKER})

@@ -213,8 +213,9 @@ def test_only_mime_types_are_included(render):
 
 def test_local_server_first_others_as_backup(render):
     upstream = block(render(SCENARIOS["typical"]), "upstream app")
-    servers = re.findall(r"server (\S+) .*?( backup)?;", upstream)
-    assert servers == [("198.18.0.21:8000", ""), ("198.18.0.22:8000", " backup")]
+    servers = re.findall(r"server (\S+) max_fails=(\d+) .*?( backup)?;", upstream)
+    # The last that is left is never passed over, whatever it did before.
+    assert servers == [("198.18.0.21:8000", "5", ""), ("198.18.0.22:8000", "0", " backup")]
     assert "keepalive 32;" in upstream
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import socket
 import ssl
@@ -586,6 +587,45 @@ class TestEndpoint:
         assert served.ask("/replica")[0] == 200
         live[1].unlink()
         assert served.ask("/replica")[0] == 200
+
+
+KEEP = """
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location("daemon", sys.argv[1])
+daemon = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(daemon)
+os.environ["LISTEN_PID"] = str(os.getpid())
+print(daemon.kept_listener("127.0.0.1", int(sys.argv[2])).getsockname()[1])
+"""
+
+
+def test_the_listening_socket_outlives_a_restart(tmp_path: Path) -> None:
+    """As systemd keeps it: under its name it comes back, and one of another address does not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, socket.create_server(("127.0.0.1", 0)) as kept:
+        systemd.bind(str(tmp_path / "notify"))
+        port = kept.getsockname()[1]
+
+        def start(name: str) -> tuple[str, bytes, int]:
+            environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "LISTEN_FDNAMES": name}
+            command = [sys.executable, "-c", KEEP, str(ROLE / "files/mysql_endpoint.py"), str(port)]
+            # As the number 3, which is where systemd puts the first.
+            shell = ["bash", "-c", f'exec 3<&{kept.fileno()}; exec "$@"', "bash", *command]
+            done = subprocess.run(
+                shell, env=environment, pass_fds=[kept.fileno()], capture_output=True, text=True, check=False
+            )
+            systemd.settimeout(0.2)
+            try:
+                message, files, _flags, _address = socket.recv_fds(systemd, 1024, 1)
+            except TimeoutError:
+                message, files = b"", []
+            for file in files:
+                os.close(file)
+            return done.stdout.strip() or done.stderr, message, len(files)
+
+        assert start(f"127.0.0.1-{port}") == (str(port), b"", 0)
+        said, message, _files = start("127.0.0.1-1")
+        assert message == b"FDSTOREREMOVE=1\nFDNAME=127.0.0.1-1"
+        assert "Address already in use" in said
 
 
 def test_the_table_is_what_the_daemon_writes() -> None:
