@@ -239,7 +239,18 @@ def test_the_service_survives_a_restart_of_its_server(app, db2, wait):
     assert db2.host.check_output("systemctl show --property=MainPID --value mysql-endpoint") == process
 
 
-def test_a_killed_service_is_back(app, db1, wait):
-    db1.host.check_output("systemctl kill --signal=KILL mysql-endpoint")
-    wait(lambda: db1.host.run("systemctl is-active mysql-endpoint").rc == 0, "the service")
-    wait(lambda: app.ask(db1, "/primary") == (200, "yes"), "its answer")
+def test_a_killed_service_takes_nobody_out(app, db1, wait):
+    """Checks wait at its socket. Red without FileDescriptorStoreMax: they are refused, and all sessions are cut."""
+    held = app.begin("hold", 3306, 10)
+    wait(lambda: db1.sessions() >= 1, "the connection")
+    for _ in range(3):
+        process = db1.host.check_output("systemctl show --property=MainPID --value mysql-endpoint")
+        db1.host.check_output("systemctl kill --signal=KILL mysql-endpoint")
+        wait(
+            lambda old=process: (
+                db1.host.check_output("systemctl show --property=MainPID --value mysql-endpoint") not in (old, "0")
+            ),
+            "the service",
+        )
+        wait(lambda: app.ask(db1, "/primary") == (200, "yes"), "its answer")
+    assert held.result() == [db1.name, None]

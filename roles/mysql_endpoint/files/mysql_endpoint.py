@@ -669,12 +669,34 @@ def listen(address: str, port: int) -> socket.socket:
     return socket.create_server((address, port), family=family, backlog=128)
 
 
-def tell_systemd(message: str) -> None:
+def tell_systemd(message: str, *files: int) -> None:
     """sd_notify(3)."""
     path = os.environ.get("NOTIFY_SOCKET")
     if path:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as systemd:
-            systemd.sendto(message.encode(), "\0" + path[1:] if path.startswith("@") else path)
+            systemd.connect("\0" + path[1:] if path.startswith("@") else path)
+            socket.send_fds(systemd, [message.encode()], files)
+
+
+def kept_listener(address: str, port: int) -> socket.socket:
+    """The listening socket that systemd has kept for us while we restarted, or a new one, which it shall keep.
+
+    So a check that comes meanwhile waits, and is not refused: a restart takes no server out.
+    """
+    wanted = f"{address}-{port}".replace(":", ".")
+    names = os.environ.get("LISTEN_FDNAMES", "").split(":") if os.environ.get("LISTEN_PID") == str(os.getpid()) else []
+    found = None
+    for number, name in enumerate(filter(None, names), start=3):
+        if name == wanted and found is None:
+            found = socket.socket(fileno=number)
+            found.set_inheritable(False)
+        else:
+            os.close(number)
+            tell_systemd(f"FDSTOREREMOVE=1\nFDNAME={name}")
+    if found is None:
+        found = listen(address, port)
+        tell_systemd(f"FDSTORE=1\nFDNAME={wanted}", found.fileno())
+    return found
 
 
 def always(work: Callable[[], NoReturn], name: str) -> None:
@@ -711,7 +733,7 @@ def main() -> int:
     certificate = Certificate(options.certificate, options.key)
     try:
         certificate.load()
-        listener = listen(options.address, options.port)
+        listener = kept_listener(options.address, options.port)
     except OSError as error:
         place = options.certificate if isinstance(error, ssl.SSLError) else f"{options.address} port {options.port}"
         print(f"{error.filename or place}: {error}", file=sys.stderr)
