@@ -549,3 +549,22 @@ def test_migration_can_be_repeated(tmp_path, monkeypatch) -> None:
     migrate.main()
     migrate.main()
     assert (tmp_path / "db").exists()
+
+
+def test_migration_waits_for_a_primary_that_moves(tmp_path, monkeypatch) -> None:
+    """And says at the end what was wrong. Red if the first server that takes no writes fails a release."""
+    monkeypatch.setenv("DATABASE_WRITE_URL", f"sqlite:///{tmp_path}/db")
+    refused = iter([True, True, False])
+    create = migrate.CreateTable
+
+    def refusing(table, **options):
+        if next(refused):
+            raise OperationalError("CREATE", {}, sqlite3.OperationalError(1290, "super-read-only"))
+        return create(table, **options)
+
+    monkeypatch.setattr(migrate, "CreateTable", refusing)
+    migrate.main()
+    monkeypatch.setattr(Settings, "write_patience", 0)
+    monkeypatch.setenv("DATABASE_WRITE_URL", "sqlite:////nowhere/db")
+    with pytest.raises(database.DatabaseUnavailableError, match="/nowhere/db: unable to open"):
+        migrate.main()

@@ -185,6 +185,7 @@ class Database:
     @staticmethod
     def _first(servers: Sequence[Server], work: Callable[[Session], Result], patience: float = 0) -> tuple[Result, str]:
         """The result of the first that does it; tried again once at once, and then for as long as `patience` has it."""
+        failure: Exception | None = None
         begun = time.monotonic()
         ordered = sorted(servers, key=lambda server: server.down)
         # Those who come when all have been gone for long wait no more: there would soon be no worker left for others.
@@ -200,6 +201,7 @@ class Database:
                 except REJECTED:
                     raise
                 except (DBAPIError, PoolTimeoutError, OSError) as error:
+                    failure = error
                     reason = getattr(error, "orig", None) or error
                     if not _takes_no_writes(reason):
                         server.mark_down(reason)
@@ -207,4 +209,5 @@ class Database:
             if time.monotonic() + pause > latest:
                 break
             time.sleep(pause)
-        raise DatabaseUnavailableError(", ".join(server.label for server in servers))
+        names = ", ".join(server.label for server in servers)
+        raise DatabaseUnavailableError(f"{names}: {getattr(failure, 'orig', None) or failure}") from failure
