@@ -134,10 +134,17 @@ def test_client_needs_a_certificate(handshake: Callable[..., str]) -> None:
 # --- servers ---------------------------------------------------------------------------------------------------------
 
 
-def test_server_is_up_only_with_the_right_certificate(get: Get, servers: Callable[..., Any]) -> None:
+def test_server_is_up_only_with_the_right_certificate(
+    get: Get, servers: Callable[..., Any], wait_for: Callable[..., None]
+) -> None:
     """One holds another name and one is from another CA. Red without verifyhost, and without verify and ca-file."""
-    found = {name: state["srv_op_state"] for name, state in servers("inner").items()}
-    assert found == {"good": UP, "misnamed": DOWN, "stranger": DOWN}
+
+    def judged() -> bool:
+        found = {name: state["srv_op_state"] for name, state in servers("inner").items()}
+        return found == {"good": UP, "misnamed": DOWN, "stranger": DOWN}
+
+    # After a reload every server counts as up until it has been asked.
+    wait_for(judged, "the servers of the backend inner to be judged by their certificates")
     assert Counter(get("/inner", port=443)[1]["x-origin"] for _ in range(6)) == {"9011": 6}
 
 
