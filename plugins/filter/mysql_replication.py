@@ -15,7 +15,7 @@ description:
     that is unknown, listed twice or without an address, a C(mysql_role) that is missing or unknown, a C(mysql_source)
     that is not another database host or leads round in a circle, an address or C(server_id) that two hosts share, and
     a value of the wrong type or out of range.
-positional: hostvars
+positional: hostvars, actual
 options:
   _input:
     description: Inventory names of the database hosts, such as C(groups['databases']).
@@ -32,6 +32,14 @@ options:
       - C(mysql_server_id), from 1 to 4294967295, default the IPv4 address as an integer, required with an IPv6 address.
     type: dict
     required: true
+  actual:
+    description:
+      - What hosts were found to be, by inventory name, as RV(foobar.webstack.mysql_topology#module:role) says it. It
+        wins over C(mysql_role), which says where things started. Empty if not given.
+      - The host that takes writes is the primary. Where none does, it is that of the inventory, unless that replicates,
+        or is empty and another is not.
+      - Refused are two hosts that take writes, and a state that does not tell which one has the data.
+    type: dict
 seealso:
   - plugin: foobar.webstack.address
     plugin_type: filter
@@ -113,10 +121,12 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
 
 
-def mysql_replication(hosts: Sequence[str], hostvars: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def mysql_replication(
+    hosts: Sequence[str], hostvars: Mapping[str, Any], actual: Mapping[str, str] | None = None
+) -> dict[str, dict[str, Any]]:
     """Replication settings by host name as data; AnsibleFilterError where the hosts do not make one cluster."""
     try:
-        settings = topology.replication(topology.database_hosts(hosts, hostvars))
+        settings = topology.replication(topology.as_found(topology.database_hosts(hosts, hostvars), actual or {}))
     except topology.TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
     return {name: host.as_data() for name, host in settings.items()}

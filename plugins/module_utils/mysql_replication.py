@@ -177,6 +177,11 @@ OPTIONS = {
 }
 
 
+def change_source(wanted: Endpoint) -> Step:
+    """The statement that makes a server without a channel a replica of the endpoint, with all of its options."""
+    return _change(_options(wanted))
+
+
 def plan(wanted: Endpoint, local: Local, source: Source | Unreachable, intent: Intent) -> Plan:
     """What makes `local` a running replica of the endpoint."""
     try:

@@ -156,6 +156,10 @@ reachable:
   description: Whether the server answered. One that does not is an error, except in check mode.
   returned: success
   type: bool
+writable:
+  description: Whether the server took writes when the module looked. False where it did not answer.
+  returned: success
+  type: bool
 replica:
   description: How the server replicates now. Empty for a server that does not.
   returned: success
@@ -334,6 +338,7 @@ class Convergence:
         self.server = Server.local(module.params["login_unix_socket"], module.params["login_user"], self.timeout)
         self.executed: list[str] = []
         self.at_start = self.to_have = ""
+        self.writable = False
 
     def run(self) -> None:
         """Execute what the plan says; again after CLONE, which makes another server of this one."""
@@ -356,6 +361,7 @@ class Convergence:
         """What is to be done as things stand."""
         params = self.module.params
         local = observe(self.server, params["source_password"])
+        self.writable = not local.read_only
         if params["state"] == "absent":
             return plan_absent(local, allow_reset=params["allow_reset"])
         intent = Intent(
@@ -480,6 +486,7 @@ class Convergence:
         self.module.exit_json(
             changed=bool(statements),
             reachable=True,
+            writable=self.writable,
             statements=statements,
             replica={
                 "source": str(channel.endpoint),
@@ -536,7 +543,7 @@ def main() -> None:
         convergence.run()
     except ServerError as error:
         if module.check_mode and isinstance(error, NoServerError):
-            module.exit_json(changed=False, reachable=False, statements=[], replica={}, msg=str(error))
+            module.exit_json(changed=False, reachable=False, writable=False, statements=[], replica={}, msg=str(error))
         convergence.fail(f"the MySQL server at {module.params['login_unix_socket']}: {error}")
 
 

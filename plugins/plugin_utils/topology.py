@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from reprlib import Repr
 from typing import Any, Literal, Protocol, TypeAlias
@@ -39,6 +39,10 @@ _BLOCK_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _SERVER_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
 # No number that is read here has more than ten digits.
 _DIGITS = re.compile(r"[0-9]{1,10}")
+ACTUAL_ROLES = ("primary", "replica", "read_only", "down", "fresh")
+"""What a database host may be found to be: it takes writes, it replicates, it has data and does neither, it has data
+and does not answer, it has nothing."""
+
 # The words that YAML 1.1, and so Ansible, reads as booleans.
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _BROADCAST = IPv4Address("255.255.255.255")
@@ -305,6 +309,56 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
         )
         for host in hosts
     }
+
+
+def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[DatabaseHost]:
+    """The hosts with the roles that they actually have, where these are other ones: `actual` holds one of ACTUAL_ROLES
+    by host name. Hosts that were not asked are not in it.
+
+    The one that takes writes is the primary. Where none does, it is the inventory's primary, unless that replicates:
+    then it is the only other one that may have the data.
+
+    Raises TopologyError when two take writes, and when it cannot be told which one has the data.
+    """
+    unknown = sorted(set(actual.values()) - set(ACTUAL_ROLES))
+    if unknown:
+        raise TopologyError(f"databases: a host was found to be {_shown(unknown[0])}; known is {_listed(ACTUAL_ROLES)}")
+    meant = _only_primary(hosts)
+    found = {host.name: actual[host.name] for host in hosts if host.name in actual}
+    writable = [name for name, role in found.items() if role == "primary"]
+    if len(writable) > 1:
+        raise TopologyError(
+            f"databases: {_listed(writable)} take writes at the same time; nothing was changed. Stop MySQL on the one"
+            " that the application does not use, then run playbooks/rejoin.yml: it saves what only that one has"
+        )
+    primary = writable[0] if writable else _holder(meant.name, [host.name for host in hosts], found)
+    if primary == meant.name:
+        return list(hosts)
+    # Who was to replicate from the new primary, or through it, now replicates from it as everybody else.
+    return [replace(host, role="primary" if host.name == primary else "replica", source=None) for host in hosts]
+
+
+def _holder(meant: str, names: Sequence[str], found: Mapping[str, str]) -> str:
+    """Who has the data where nobody takes writes."""
+    filled = [name for name, role in found.items() if role != "fresh"]
+    if found.get(meant) == "fresh" and filled:
+        raise TopologyError(
+            f"databases: {meant}, the primary, is empty, but {_listed(filled)} {'has' if len(filled) == 1 else 'have'}"
+            " data; nothing was changed. Make the one with the data the primary with playbooks/failover.yml -e"
+            f" webstack_primary={filled[0]}, then run this again"
+        )
+    holders = [name for name, role in found.items() if role in ("read_only", "down")]
+    if found.get(meant) == "replica":
+        candidates = holders or [name for name in names if name not in found]
+        if len(candidates) == 1:
+            return candidates[0]
+    elif len([name for name in holders if found[name] == "read_only"]) <= 1 or meant not in found:
+        return meant
+    raise TopologyError(
+        f"databases: nobody takes writes, and which host has the data cannot be told"
+        f" ({', '.join(f'{name}: {role}' for name, role in found.items())}); nothing was changed. Make the one with all"
+        " data the primary with playbooks/failover.yml -e webstack_primary=<its name>, then run this again"
+    )
 
 
 # --- reading the inventory --------------------------------------------------------------------------------------------

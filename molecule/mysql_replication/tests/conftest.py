@@ -78,6 +78,11 @@ class Server:
         status = "SELECT SERVICE_STATE FROM performance_schema.replication_{}_status"
         return self.sql(status.format("connection")) == self.sql(status.format("applier")) == [["ON"]]
 
+    def writable(self) -> None:
+        """Let it take writes again, as playbooks/failover.yml does after a restart."""
+        result = self.module("mysql_primary", reason="failover")
+        assert result.get("writable") is True, result
+
     def module(self, name: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """The result of a module run on this host."""
         result = ansible(

@@ -38,9 +38,20 @@ def test_a_restarted_replica_is_read_only_and_goes_on(db1, db2, in_sync, wait):
     in_sync()
 
 
-def test_a_restarted_source_takes_writes_and_waits_for_the_replica_again(db1, db2, in_sync, wait):
-    """The replica comes back by itself, within seconds: MySQL's own default is to try once a minute."""
+def test_a_restarted_source_takes_no_writes_until_it_is_told_to(db1, db2, in_sync, play, wait):
+    """Nobody but a verb does that: the role configures what it can, and ends with what to run.
+
+    The replica comes back by itself, within seconds: MySQL's own default is to try once a minute.
+    """
     assert db1.host.run("systemctl restart mysql").rc == 0
+    assert (db1.value("@@super_read_only"), db1.value("@@rpl_semi_sync_source_enabled")) == (1, 0)
+    result = play()
+    assert result.returncode != 0
+    assert "playbooks/failover.yml with -e webstack_primary=<this host>" in " ".join(result.stdout.split())
+    assert db1.value("@@super_read_only") == 1
+    result = db1.module("mysql_primary", check=True, reason="failover")
+    assert (result["changed"], result["writable"], db1.value("@@super_read_only")) == (True, True, 1)
+    db1.writable()
     clients = "SHOW STATUS LIKE 'Rpl_semi_sync_source_clients'"
     wait(lambda: db1.sql(clients)[0][1] == "1", "the replica to connect again")
     db1.sql(INSERT.format("after the restart of the source"))
@@ -124,6 +135,8 @@ def test_another_password_locks_nobody_out_and_accounts_that_nobody_should_have_
         "replication@198.18.11.12",
         "report@198.18.11.12",
         "somebody@198.18.11.99",
+        "verbs@198.18.11.11",
+        "verbs@198.18.11.12",
     ]
     db1.sql("DROP USER somebody@'198.18.11.99'")
 

@@ -103,6 +103,7 @@ def test_a_running_pair_is_given_certificates_without_a_restart(db1, db2, play, 
     for server in db1, db2:
         assert server.host.run("systemctl restart mysql").rc == 0
         assert server.value("@@ssl_cert") == "server-cert.pem"
+    db1.writable()
     wait(db2.replicates, "the replica to go on")
     semisync = "SHOW STATUS LIKE 'Rpl_semi_sync_source_clients'"
     wait(lambda: db1.sql(semisync)[0][1] == "1", "the replica to acknowledge")

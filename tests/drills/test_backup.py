@@ -1,4 +1,3 @@
-# Becomes test_backup.py when site.yml makes backups.
 """A table dropped under writes and brought back to one transaction; a corrupted repository found out."""
 
 import json

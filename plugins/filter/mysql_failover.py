@@ -1,0 +1,137 @@
+"""Filter foobar.webstack.mysql_failover."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: mysql_failover
+version_added: 1.0.0
+short_description: Whether a database host may take the place of another
+author: The foobar.webstack maintainers
+description:
+  - Decides from what each host has said (RV(foobar.webstack.mysql_topology#module:role) and the rest) whether a replica
+    may become the primary without its source's help, and how its source is to be fenced.
+  - Every guard that does not hold is a refusal, a sentence that says what is missing, what could be lost, and what to
+    add where that may be overridden. Nothing is decided by a part of them.
+positional: databases, application, everyone, candidate, powered_off, accepted_loss, accepted_errant, margin
+options:
+  _input:
+    description: What C(foobar.webstack.mysql_topology) has returned, by host. Hosts that did not answer are left out.
+    type: dict
+    required: true
+  databases:
+    description: Address of each database host, by name.
+    type: dict
+    required: true
+  application:
+    description: Hosts from which the application writes.
+    type: list
+    elements: str
+    required: true
+  everyone:
+    description: All hosts that are asked whether they reach the old primary.
+    type: list
+    elements: str
+    required: true
+  candidate:
+    description: Host that is to take over. If empty, the only replica.
+    type: str
+    default: ""
+  powered_off:
+    description: Host of which the operator says that it is powered off.
+    type: str
+    default: ""
+  accepted_loss:
+    description: Seconds of acknowledged writes that may be lost.
+    type: float
+    default: 0
+  accepted_errant:
+    description: GTID set of transactions that only the candidate has and that may stay.
+    type: str
+    default: ""
+  margin:
+    description: Seconds by which clocks may differ.
+    type: float
+    default: 1
+"""
+
+EXAMPLES = r"""
+verdict: >-
+  {{ evidence | foobar.webstack.mysql_failover({'db1': '198.18.0.31', 'db2': '198.18.0.32'}, application=['web1'],
+     everyone=['web1', 'lb1']) }}
+"""
+
+RETURN = r"""
+_value:
+  description: What is to be done.
+  type: dict
+  contains:
+    candidate:
+      description: Host that takes over.
+      type: str
+    old:
+      description: Primary that is replaced. Empty where the candidate was it.
+      type: str
+    fence:
+      description: V(stopped), V(cut_off) or V(confirmed).
+      type: str
+    fence_on:
+      description: Hosts on which that is carried out.
+      type: list
+      elements: str
+    refusals:
+      description: Why nothing may be done.
+      type: list
+      elements: str
+    done:
+      description: Why nothing is to be done.
+      type: str
+    notes:
+      description: What was proven or accepted.
+      type: list
+      elements: str
+    lost_seconds:
+      description: Length of the window from which acknowledged writes may be lost.
+      type: float
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_failover import Request, decide
+
+
+def mysql_failover(
+    evidence: Mapping[str, Any],
+    databases: Mapping[str, str],
+    application: Sequence[str],
+    everyone: Sequence[str],
+    candidate: str = "",
+    powered_off: str = "",
+    accepted_loss: float = 0,
+    accepted_errant: str = "",
+    margin: float = 1,
+) -> dict[str, Any]:
+    """The verdict as data; AnsibleFilterError where a value is none."""
+    try:
+        request = Request(
+            databases=databases,
+            application=application,
+            everyone=everyone,
+            candidate=candidate,
+            powered_off=powered_off,
+            accepted_loss=float(accepted_loss),
+            accepted_errant=accepted_errant,
+            margin=float(margin),
+        )
+        return decide(evidence, request).as_data()
+    except ValueError as error:
+        raise AnsibleFilterError(f"failover: {error}") from error
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter of this file by its name."""
+        return {"mysql_failover": mysql_failover}

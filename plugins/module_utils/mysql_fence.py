@@ -1,0 +1,42 @@
+"""The firewall's table that cuts a lost server off, and whether a service is stopped. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, ip_address
+
+TABLE = "inet webstack_fence"
+
+PRIORITY = -250
+"""Before connection tracking (-200, nft(8)) and every filter: existing connections are cut, too."""
+
+_DROPPED = re.compile(r"ip6? saddr (\S+) drop")
+
+
+def rules(addresses: Sequence[str]) -> str:
+    """For `nft -f`: the table with these addresses, or no table where there are none. ValueError for what is none."""
+    # Declared first, so that deleting it never fails; the whole is one transaction.
+    lines = [f"table {TABLE}", f"delete table {TABLE}"]
+    if addresses:
+        parsed = [ip_address(address) for address in addresses]
+        family = {address: "ip" if isinstance(address, IPv4Address) else "ip6" for address in parsed}
+        lines.append(f"table {TABLE} {{")
+        for chain, hook, field in (("from", "input", "saddr"), ("to", "output", "daddr")):
+            lines += [f"chain {chain} {{", f"type filter hook {hook} priority {PRIORITY}; policy accept;"]
+            lines += [f"{family[address]} {field} {address} drop" for address in parsed]
+            lines.append("}")
+        lines.append("}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def addresses_in(listing: str) -> list[str]:
+    """The addresses that a listing of the table drops."""
+    return sorted(set(_DROPPED.findall(listing)))
+
+
+def is_stopped(status: Mapping[str, str]) -> bool:
+    """Whether nothing of the service runs, by what `systemctl show` says. A service that is not there does not run."""
+    if status.get("LoadState") == "not-found":
+        return True
+    return status.get("ActiveState") in ("inactive", "failed") and status.get("MainPID") == "0"

@@ -1,0 +1,156 @@
+"""What a database host is, and what a host sees of the others: read from rows and answers. Pure, but for `observe`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import one_line
+
+OWN_SCHEMAS = ("information_schema", "mysql", "performance_schema", "sys")
+NO_SUCH_TABLE = frozenset({1049, 1142, 1146})
+
+CHANNEL = (
+    "SELECT f.HOST AS source_host, f.PORT AS source_port, s.SOURCE_UUID AS source_uuid, s.SERVICE_STATE AS receiver,"
+    " a.SERVICE_STATE AS applier, s.RECEIVED_TRANSACTION_SET AS received,"
+    " NULLIF(UNIX_TIMESTAMP(s.LAST_QUEUED_TRANSACTION_START_QUEUE_TIMESTAMP), 0) AS queued,"
+    " NULLIF(UNIX_TIMESTAMP(s.LAST_QUEUED_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP), 0) AS committed,"
+    " (SELECT w.LAST_ERROR_MESSAGE FROM performance_schema.replication_applier_status_by_worker w"
+    "  WHERE w.CHANNEL_NAME = '' AND w.LAST_ERROR_NUMBER <> 0 ORDER BY w.LAST_ERROR_TIMESTAMP LIMIT 1) AS error"
+    " FROM performance_schema.replication_connection_configuration f"
+    " JOIN performance_schema.replication_connection_status s USING (CHANNEL_NAME)"
+    " JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME) WHERE f.CHANNEL_NAME = ''"
+)
+HEARTBEATS = "SELECT server_uuid, written, confirmed, semi_sync, timeout_ms, gtid_executed FROM webstack.heartbeat"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What decides which of the roles a database host has."""
+
+    answers: bool
+    has_files: bool = True
+    """Whether there is a data directory, where no server answers."""
+    writable: bool = False
+    replicates: bool = False
+    has_databases: bool = False
+    has_replicas: bool = False
+
+
+def role_of(facts: Facts) -> str:
+    """One of primary, replica, read_only, down and fresh, as the filter mysql_replication understands them."""
+    if not facts.answers:
+        return "down" if facts.has_files else "fresh"
+    if facts.writable and (facts.has_databases or facts.has_replicas):
+        return "primary"
+    if facts.replicates:
+        return "replica"
+    # A server that has just been installed takes writes, too.
+    return "read_only" if facts.has_databases else "fresh"
+
+
+def seconds(moment: datetime | None) -> float | None:
+    """Since 1970, of a time of MySQL's in UTC."""
+    return None if moment is None else moment.replace(tzinfo=timezone.utc).timestamp()  # noqa: UP017
+
+
+def observe(server: Server) -> dict[str, Any]:
+    """The server's state as plain data. ServerError if it does not answer."""
+    server.rows("SET SESSION time_zone = '+00:00'")
+    variables = server.variables()
+    status = {row["Variable_name"].lower(): row["Value"] for row in server.rows("SHOW GLOBAL STATUS LIKE 'Rpl_semi%'")}
+    marks = ", ".join(["%s"] * len(OWN_SCHEMAS))
+    databases = server.rows(
+        f"SELECT 1 AS there FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ({marks}) LIMIT 1",  # noqa: S608
+        OWN_SCHEMAS,
+    )
+    channels = server.rows(CHANNEL)
+    channel = channels[0] if channels and channels[0]["source_host"] else None
+    try:
+        beats = server.rows(HEARTBEATS)
+    except ServerError as error:
+        if error.number not in NO_SUCH_TABLE:
+            raise
+        beats = []
+    writable = variables["read_only"] == "OFF" and variables["super_read_only"] == "OFF"
+    facts = Facts(
+        answers=True,
+        writable=writable,
+        replicates=channel is not None,
+        has_databases=bool(databases),
+        has_replicas=bool(server.rows("SHOW REPLICAS")),
+    )
+    return {
+        "role": role_of(facts),
+        "writable": writable,
+        "super_read_only": variables["super_read_only"] == "ON",
+        "server_uuid": variables["server_uuid"],
+        "server_id": int(variables["server_id"]),
+        "version": variables["version"],
+        "gtid_executed": one_line(variables["gtid_executed"]),
+        "semi_sync_source": variables.get("rpl_semi_sync_source_enabled") == "ON",
+        "semi_sync_active": status.get("rpl_semi_sync_source_status") == "ON",
+        "semi_sync_replicas": int(status.get("rpl_semi_sync_source_clients", 0)),
+        "semi_sync_timeout_ms": int(variables.get("rpl_semi_sync_source_timeout", 0)),
+        "channel": channel and channel_data(channel),
+        "heartbeats": [
+            {
+                "server_uuid": beat["server_uuid"],
+                "written": seconds(beat["written"]),
+                "confirmed": seconds(beat["confirmed"]),
+                "semi_sync": bool(beat["semi_sync"]),
+                "timeout_ms": int(beat["timeout_ms"]),
+                "gtid_executed": one_line(beat["gtid_executed"]),
+            }
+            for beat in beats
+        ],
+    }
+
+
+def channel_data(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The replication connection as plain data."""
+    known = row["queued"] is not None and row["committed"] is not None
+    return {
+        "source_host": row["source_host"],
+        "source_port": int(row["source_port"]),
+        "source_uuid": row["source_uuid"] or "",
+        "receiver": row["receiver"] == "ON",
+        "applier": row["applier"] == "ON",
+        "error": row["error"] or "",
+        "received": one_line(row["received"] or ""),
+        # How far this clock is ahead of the source's, and how long the last transaction took to come, together.
+        "clock_ahead": float(row["queued"] - row["committed"]) if known else None,
+    }
+
+
+def sightings(listing: str, backend: str, now: float) -> dict[str, dict[str, Any]]:
+    """What HAProxy says of each server of a backend, from `show stat`: whether it is up, and since when it is so.
+
+    `since` is the latest moment at which it can have changed: lastchg is in whole seconds (management guide, 9.1).
+    """
+    found = {}
+    for row in csv.DictReader(io.StringIO(listing.removeprefix("# "))):
+        if row.get("pxname") != backend or row.get("svname") in ("FRONTEND", "BACKEND", None):
+            continue
+        changed = row.get("lastchg") or ""
+        found[row["svname"]] = {
+            "up": not (row.get("status") or "").startswith(("DOWN", "MAINT")),
+            "since": now - int(changed) + 1 if changed.isdecimal() else None,
+        }
+    return found
+
+
+def nearest(samples: Sequence[tuple[float, float, float]]) -> dict[str, float] | None:
+    """How far this clock is ahead of another, from moments here before, there, and here after; the shortest wait tells.
+
+    `ahead` is off by no more than `error`.
+    """
+    if not samples:
+        return None
+    before, there, after = min(samples, key=lambda sample: sample[2] - sample[0])
+    return {"ahead": round((before + after) / 2 - there, 4), "error": round((after - before) / 2, 4)}

@@ -1,0 +1,272 @@
+#!/usr/bin/python
+# Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
+# SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
+
+"""Module foobar.webstack.mysql_topology."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_topology
+version_added: 1.0.0
+short_description: Says what a host is among MySQL servers, and what it sees of the others
+author: The foobar.webstack maintainers (!UNKNOWN)
+description:
+  - Asks the MySQL server of the host what it is, whatever a configuration says it should be.
+  - Tries to reach other servers, compares its clock with theirs, and asks the HAProxy of the host since when it has
+    seen each server as it is. Together with what other hosts say, that is the evidence for a failover.
+  - Changes nothing. Whatever cannot be found out is said as not known, and is no error.
+attributes:
+  check_mode:
+    description: Does the same.
+    support: full
+  diff_mode:
+    description: Nothing changes.
+    support: none
+extends_documentation_fragment:
+  - foobar.webstack.mysql
+options:
+  server:
+    description: Whether the host is to have a MySQL server.
+    type: bool
+    default: true
+  service:
+    description: Its unit.
+    type: str
+    default: mysql
+  data_directory:
+    description: Its data directory. A host that has none, and no server that answers, is V(fresh).
+    type: path
+    default: /var/lib/mysql
+  peers:
+    description: Other database hosts.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name.
+        type: str
+        required: true
+      address:
+        description: Address.
+        type: str
+        required: true
+      port:
+        description: TCP port of its MySQL server.
+        type: int
+        default: 3306
+  endpoint_port:
+    description: TCP port at which each of O(peers) answers C(GET /state) over HTTPS, to compare clocks. V(0) for none.
+    type: int
+    default: 0
+  endpoint_ca:
+    description: File with the CA's certificates that the endpoint is verified with.
+    type: path
+  haproxy_socket:
+    description: Socket of the host's HAProxy. Not asked if not given.
+    type: path
+  haproxy_backend:
+    description: Backend that has each database host as a server, by its name.
+    type: str
+    default: mysql-write
+  patience:
+    description: Seconds that another host has for an answer.
+    type: float
+    default: 2.0
+seealso:
+  - module: foobar.webstack.mysql_switchover
+  - module: foobar.webstack.mysql_primary
+"""
+
+EXAMPLES = r"""
+- name: Ask the server what it is
+  foobar.webstack.mysql_topology:
+  register: database
+
+- name: Ask an application server what it sees
+  foobar.webstack.mysql_topology:
+    server: false
+    peers:
+      - {name: db1, address: 198.18.0.31}
+      - {name: db2, address: 198.18.0.32}
+    endpoint_port: 3308
+    endpoint_ca: /etc/webstack/tls/ca.pem
+    haproxy_socket: /run/haproxy/admin.sock
+  register: sight
+"""
+
+RETURN = r"""
+role:
+  description:
+    - V(primary) takes writes, V(replica) replicates, V(read_only) has data and does neither, V(down) has a data
+      directory and does not answer, V(fresh) has no data. Empty without O(server).
+  returned: success
+  type: str
+server:
+  description: The server's state. Empty where it does not answer.
+  returned: success
+  type: dict
+service:
+  description: C(ActiveState) and C(MainPID) of the unit.
+  returned: success
+  type: dict
+reached:
+  description: Whether the MySQL server of each peer has said anything, by name.
+  returned: success
+  type: dict
+clocks:
+  description: How many seconds this host's clock is ahead of each peer's, and by how many that may be wrong.
+  returned: success
+  type: dict
+seen:
+  description: What HAProxy says of each database host, whether it is C(up) and C(since) when, in seconds since 1970.
+  returned: success
+  type: dict
+time:
+  description: Seconds since 1970 by this host's clock.
+  returned: success
+  type: float
+"""
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError, tls_context
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import (
+    Facts,
+    nearest,
+    observe,
+    role_of,
+    sightings,
+)
+
+SAMPLES = 3
+"""Of another host's clock."""
+
+
+def greets(host: str, port: int, patience: float) -> bool:
+    """Whether a MySQL server says the first word. A port that is only open may be that of a process that hangs."""
+    try:
+        with socket.create_connection((host, port), timeout=patience) as connection:
+            connection.settimeout(patience)
+            return bool(connection.recv(1))
+    except OSError:
+        return False
+
+
+def clock(host: str, port: int, ca: str, patience: float) -> dict[str, float] | None:
+    """How far this clock is ahead of the endpoint's; None where the endpoint does not tell."""
+    context: ssl.SSLContext = tls_context(ca)
+    samples = []
+    for _ in range(SAMPLES):
+        connection = http.client.HTTPSConnection(host, port, timeout=patience, context=context)
+        try:
+            connection.connect()
+            before = time.time()
+            connection.request("GET", "/state")
+            answer = json.loads(connection.getresponse().read())
+            after = time.time()
+            samples.append((before, datetime.fromisoformat(answer["time"]).timestamp(), after))
+        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            break
+        finally:
+            connection.close()
+    return nearest(samples)
+
+
+def ask_haproxy(path: str, patience: float) -> str:
+    """Its statistics, empty where it says none."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(patience)
+            connection.connect(path)
+            connection.sendall(b"show stat\n")
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    except OSError:
+        return ""
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Everything at once: what does not answer costs its patience only once."""
+    params = module.params
+    found: dict[str, Any] = {"role": "", "server": {}, "service": {}, "reached": {}, "clocks": {}, "seen": {}}
+    patience, ca = params["patience"], params["endpoint_ca"] or ""
+    with ThreadPoolExecutor(max_workers=2 * len(params["peers"]) + 1) as pool:
+        reached = {
+            peer["name"]: pool.submit(greets, peer["address"], peer["port"], patience) for peer in params["peers"]
+        }
+        clocks = (
+            {
+                peer["name"]: pool.submit(clock, peer["address"], params["endpoint_port"], ca, patience)
+                for peer in params["peers"]
+            }
+            if params["endpoint_port"]
+            else {}
+        )
+        if params["server"]:
+            server = Server.local(params["login_unix_socket"], params["login_user"], patience)
+            try:
+                found["server"] = observe(server)
+                found["role"] = found["server"]["role"]
+            except ServerError as error:
+                has_files = os.path.exists(os.path.join(params["data_directory"], "ibdata1"))
+                found["role"] = role_of(Facts(answers=False, has_files=has_files))
+                found["reason"] = str(error)
+            finally:
+                server.close()
+            _status, output, _error = module.run_command(
+                ["systemctl", "show", "--property=ActiveState,MainPID", params["service"]]
+            )
+            found["service"] = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        if params["haproxy_socket"]:
+            listing = ask_haproxy(params["haproxy_socket"], patience)
+            found["seen"] = sightings(listing, params["haproxy_backend"], time.time())
+        found["reached"] = {name: answer.result() for name, answer in reached.items()}
+        found["clocks"] = {name: answer.result() for name, answer in clocks.items()}
+    return {**found, "time": time.time()}
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "server": {"type": "bool", "default": True},
+            "service": {"type": "str", "default": "mysql"},
+            "data_directory": {"type": "path", "default": "/var/lib/mysql"},
+            "peers": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "address": {"type": "str", "required": True},
+                    "port": {"type": "int", "default": 3306},
+                },
+            },
+            "endpoint_port": {"type": "int", "default": 0},
+            "endpoint_ca": {"type": "path"},
+            "haproxy_socket": {"type": "path"},
+            "haproxy_backend": {"type": "str", "default": "mysql-write"},
+            "patience": {"type": "float", "default": 2.0},
+            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+            "login_user": {"type": "str", "default": "root"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(changed=False, **run(module))
+    except ServerError as error:
+        module.fail_json(msg=f"{module.params['endpoint_ca']}: {error}")
+
+
+if __name__ == "__main__":
+    main()
