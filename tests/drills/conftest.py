@@ -219,8 +219,18 @@ def pair(lab, inventory) -> Pair:
     return Pair(lab, inventory, wait)
 
 
+@pytest.fixture(scope="module")
+def home(pair, inventory) -> Iterator[None]:
+    """The primary is again where it was when all drills of the file are over."""
+    primary = pair.primary
+    yield
+    if pair.primary != primary:
+        done = run_playbook("switchover.yml", inventory.path, "-e", f"webstack_primary={primary}")
+        assert done.succeeded, done.output
+
+
 @pytest.fixture
-def whole(pair, play) -> Iterator[None]:
+def whole(pair, play, home) -> Iterator[None]:
     """The databases are whole before the drill and after it, however it ends."""
 
     def ensure() -> None:
