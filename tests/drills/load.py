@@ -78,12 +78,17 @@ class Load:
             answer = self.front_door.get("/")
             self.moments.append(Moment(time.monotonic(), "read", answer.status == 200))
 
-    def gap(self, since: float, until: float) -> float:
-        """The longest time without an acknowledged write that touches this span, in seconds."""
+    def silence(self, since: float, until: float) -> tuple[float, float]:
+        """The longest time without an acknowledged write that touches this span: when it began and ended."""
         written = sorted(moment.at for moment in list(self.moments) if moment.kind == "write" and moment.good)
-        before = [at for at in written if at < since][-1:]
+        before = [at for at in written if at < since][-1:] or [since]
         inside = [at for at in written if since <= at <= until]
-        return max((later - earlier for earlier, later in pairwise([*before, *inside, until])), default=until - since)
+        return max(pairwise([*before, *inside, until]), key=lambda pair: pair[1] - pair[0])
+
+    def gap(self, since: float, until: float) -> float:
+        """How long that was, in seconds."""
+        began, ended = self.silence(since, until)
+        return ended - began
 
 
 # Both run in the containers, and end when their standard input does. Each line: a server's name, the moments before and
@@ -250,11 +255,15 @@ class Record:
     def note(self, figure: str, value: float) -> None:
         self.figures.setdefault(figure, []).append(value)
 
-    def goes_on(self, count: int = 5) -> float:
-        """Wait for that many more acknowledged writes; the moment (time.monotonic()) of the first of them."""
+    def goes_on(self, count: int = 5) -> None:
+        """Wait for that many more acknowledged writes."""
         start = len(self.load.acknowledged)
         self.wait_until(lambda: len(self.load.acknowledged) >= start + count, f"{count} more acknowledged writes")
-        return list(self.load.acknowledged.values())[start].at
+
+    def back_after(self, since: float) -> float:
+        """Wait for writes; how many seconds after that moment the longest time without any ended."""
+        self.goes_on()
+        return self.load.silence(since, time.monotonic())[1] - since
 
     def write(self, folder: Path = RESULTS) -> None:
         """Print the figures, and keep them with a picture."""

@@ -51,7 +51,7 @@ def test_drop_table_is_undone_to_one_transaction(play, pair, drill, backed_up, w
         source, _, number = drop.rpartition(":")
         last = re.search(r"The last transaction is ([0-9a-f-]+):([0-9]+)", done.said)
         assert (last[1], int(last[2])) == (source, int(number) - 1)
-        run.note("writes_back_seconds", run.goes_on() - since)
+        run.note("writes_back_seconds", run.back_after(since))
         run.note("write_gap_seconds", run.load.gap(dropped, time.monotonic()))
         kept = re.search(r"is in the database (\w+)", done.said)
         if kept:

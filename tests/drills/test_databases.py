@@ -119,7 +119,7 @@ def test_disk_full(play, pair, drill, wait_until):
             wait_until(lambda: pair.on(new).run(full_said).rc == 0, "the server's log to say why")
             room = run.mark()
             pair.make_room(new)
-            run.note("writes_back_seconds", run.goes_on() - room)
+            run.note("writes_back_seconds", run.back_after(room))
             run.note("write_gap_seconds", run.load.gap(full, time.monotonic()))
             assert pair.primary == new
             wait_until(lambda: not pair.broken(), "the replica to follow again")

@@ -32,8 +32,7 @@ def fail_over(play):
         since = record.mark()
         done = play("failover.yml", *options)
         assert done.succeeded, done.output
-        back = record.goes_on()
-        record.note("writes_back_seconds", back - since)
+        record.note("writes_back_seconds", record.back_after(since))
         return done
 
     return run
@@ -133,7 +132,7 @@ def test_a_restarted_primary_takes_no_writes_until_it_is_told_to(play, pair, dri
         since = run.mark()
         done = play("failover.yml", "-e", f"webstack_primary={old}")
         assert done.succeeded, done.output
-        run.note("writes_back_seconds", run.goes_on() - since)
+        run.note("writes_back_seconds", run.back_after(since))
         run.note("write_gap_seconds", run.load.gap(killed, time.monotonic()))
         assert pair.primary == old
 
