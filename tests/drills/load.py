@@ -103,17 +103,19 @@ ASK_SERVER = (
 import pymysql
 connection = None
 while True:
+    before = time.time()
     try:
         if connection is None:
             connection = pymysql.connect(unix_socket="/run/mysqld/mysqld.sock", user="root", connect_timeout=1,
                                          read_timeout=1, autocommit=True)
-        before = time.time()
+            before = time.time()
         with connection.cursor() as cursor:
             cursor.execute("SELECT @@GLOBAL.read_only")
             (read_only,) = cursor.fetchone()
         print(sys.argv[1], before, time.time(), 1 - read_only, flush=True)
     except (pymysql.MySQLError, OSError):
         connection = None
+        print(sys.argv[1], before, time.time(), 0, flush=True)
     time.sleep(0.1)
 """
 )
