@@ -212,7 +212,7 @@ def test_lagging_replica(pair, drill, fail_over, rejoin, wait_until):
 
 
 def test_verbs_killed_at_every_task(play, killed_at, pair, drill, wait_until):
-    """Number 28: ansible-playbook killed as a task of failover.yml or of rejoin.yml begins; run again, both converge.
+    """Number 28: ansible-playbook killed between two tasks of failover.yml and of rejoin.yml; run again, both converge.
 
     Every other time the old primary has transactions of its own, and is rebuilt.
     """
