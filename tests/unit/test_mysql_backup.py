@@ -1,6 +1,7 @@
 """What mysql-backup decides without a server: GTID sets, what a target takes, whose turn it is."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -377,6 +378,47 @@ class FakeHost(mysql_backup.Host):
     def archives(self):
         mysql_backup.archive(self, None)
         return self.status()["archive"]
+
+
+@pytest.fixture
+def restic_dump(monkeypatch):
+    """`restic dump` knows the snapshots of a dict, by identity; what it was called with."""
+    asked, known = [], {}
+
+    def fake(argv, *, stdout, **_):
+        asked.append(argv)
+        stdout.write(known.get(argv[-2], b""))
+        return subprocess.CompletedProcess(argv, int(argv[-2] not in known), b"", b"no such snapshot")
+
+    monkeypatch.setattr(mysql_backup.subprocess, "run", fake)
+    monkeypatch.setattr(mysql_backup.os, "truncate", lambda *_: None)
+    return asked, known
+
+
+def stored(identity, gtids):
+    return Piece(identity, "h", "/b/binlog.000009", parse(gtids), parse(gtids), 0, 9, 0.0)
+
+
+def test_a_binary_log_is_fetched_when_a_clean_up_lets_it(tmp_path, restic_dump):
+    """A restore that comes while old backups are removed waits for that. Red without --retry-lock."""
+    asked, known = restic_dump
+    known["1234"] = b"3 4"
+    mysql_backup.fetch_pieces(FakeHost(tmp_path), [stored("1234", f"{A}:3-4")], tmp_path / "pieces")
+    assert [argv[-3:] for argv in asked] == [["dump", "1234", "/b/binlog.000009"]]
+    assert "--retry-lock=15m" in asked[0]
+
+
+def test_a_binary_log_that_was_stored_again_meanwhile_is_fetched_as_it_is_now(tmp_path, restic_dump):
+    """The archive forgets what it has stored longer. Red where a restore then finds no snapshot."""
+    _asked, known = restic_dump
+    known["new"] = b"3 4 5"
+    wanted = stored("old", f"{A}:3-4")
+    host = FakeHost(tmp_path, contents=([], [stored("other", f"{A}:3-3"), stored("new", f"{A}:3-5")]))
+    (found,) = mysql_backup.fetch_pieces(host, [wanted], tmp_path / "pieces")
+    assert len(found.transactions) == 3
+    host.held = ([], [wanted])
+    with pytest.raises(BackupError, match="no such snapshot"):
+        mysql_backup.fetch_pieces(host, [wanted], tmp_path / "again")
 
 
 def test_a_binary_log_that_grows_is_stored_again_and_one_that_is_complete_goes(tmp_path):

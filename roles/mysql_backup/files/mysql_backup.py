@@ -579,9 +579,14 @@ class Host:
 
     # The repository
 
-    def restic(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    @property
+    def restic_command(self) -> list[str]:
+        """How restic is called. It waits for a clean-up that has the repository to itself."""
         fixed = ["restic", "--quiet", "--retry-lock=15m", f"--cache-dir={self.home / 'cache'}"]
-        return run([*fixed, *self.settings["restic_options"], *arguments], **options)
+        return [*fixed, *self.settings["restic_options"]]
+
+    def restic(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        return run([*self.restic_command, *arguments], **options)
 
     def store(self, path: Path, tags: Mapping[str, Any]) -> dict[str, Any]:
         """Back up a path; the summary that restic gives."""
@@ -1014,19 +1019,31 @@ def fetch_base(host: Host, base: Base, folder: Path) -> None:
     host.restic("restore", f"{base.id}:{base.path}", f"--target={folder}")
 
 
+def fetch_piece(host: Host, piece: Piece, file: Path) -> None:
+    """A binary log, or, where it was stored again meanwhile because it had grown, what has taken its place."""
+    while True:
+        with file.open("wb") as output:
+            done = subprocess.run(  # noqa: S603
+                [*host.restic_command, "dump", piece.id, piece.path], stdout=output, stderr=subprocess.PIPE, check=False
+            )
+        if not done.returncode:
+            return
+        there = host.contents()[1]
+        longer = [
+            one for one in there if (one.host, one.path) == (piece.host, piece.path) and not piece.gtids - one.gtids
+        ]
+        if not longer or piece.id in [one.id for one in there]:
+            raise BackupError(f"restic dump {piece.id[:8]}: {' '.join(done.stderr.decode(errors='replace').split())}")
+        piece = max(longer, key=lambda one: one.last)
+
+
 def fetch_pieces(host: Host, pieces: Iterable[Piece], folder: Path) -> list[Scan]:
     """Binary logs, each cut off after its last complete transaction, and what is in them."""
     folder.mkdir()
     scans = []
     for number, piece in enumerate(pieces):
         file = folder / f"{number:06}-{Path(piece.path).name}"
-        with file.open("wb") as output:
-            argv = ["restic", "--quiet", f"--cache-dir={host.home / 'cache'}", *host.settings["restic_options"]]
-            done = subprocess.run(  # noqa: S603
-                [*argv, "dump", piece.id, piece.path], stdout=output, stderr=subprocess.PIPE, check=False
-            )
-        if done.returncode:
-            raise BackupError(f"restic dump {piece.id[:8]}: {' '.join(done.stderr.decode(errors='replace').split())}")
+        fetch_piece(host, piece, file)
         found = host.scan(file)
         if lost := piece.gtids - gtids_of(found.transactions):
             raise BackupError(f"the archived binary log {piece.id[:8]} no longer holds {lost}")
