@@ -1020,13 +1020,7 @@ def fetch_pieces(host: Host, pieces: Iterable[Piece], folder: Path) -> list[Scan
     scans = []
     for number, piece in enumerate(pieces):
         file = folder / f"{number:06}-{Path(piece.path).name}"
-        with file.open("wb") as output:
-            argv = ["restic", "--quiet", f"--cache-dir={host.home / 'cache'}", *host.settings["restic_options"]]
-            done = subprocess.run(  # noqa: S603
-                [*argv, "dump", piece.id, piece.path], stdout=output, stderr=subprocess.PIPE, check=False
-            )
-        if done.returncode:
-            raise BackupError(f"restic dump {piece.id[:8]}: {' '.join(done.stderr.decode(errors='replace').split())}")
+        host.restic("dump", f"--target={file}", piece.id, piece.path)
         found = host.scan(file)
         if lost := piece.gtids - gtids_of(found.transactions):
             raise BackupError(f"the archived binary log {piece.id[:8]} no longer holds {lost}")
