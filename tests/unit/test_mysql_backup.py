@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def piece(held, first, last, until=0.0, executed="", path="/spool/1/binlog.00000
 def transactions(source, first, last, start, file="f"):
     """One a second."""
     return [Transaction(f"{source}:{n}", int((start + n - first) * 1e6), file) for n in range(first, last + 1)]
+
+
+def test_a_piece_is_superseded_by_a_longer_one_of_its_file_only():
+    """Catches a piece given up that holds what no other does, and readers that have to read every version of a file."""
+    first = replace(piece(f"{A}:1-5", 1, 5), id="first", stored=10)
+    longer = replace(first, id="longer", gtids=parse(f"{A}:1-9"), stored=20)
+    again = replace(longer, id="again", stored=30)
+    other_file = replace(longer, id="other file", path="/spool/1/binlog.000002", stored=40)
+    other_host = replace(longer, id="other host", host="db1", stored=40)
+    anew = replace(first, id="anew", gtids=parse(f"{A}:20-21"), stored=50)
+    found = mysql_backup.superseded([anew, other_host, again, other_file, longer, first])
+    assert found == {"first": 20, "longer": 30}
 
 
 @given(histories, histories)
