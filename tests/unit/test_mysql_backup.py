@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -369,7 +370,7 @@ class FakeHost(mysql_backup.Host):
     def turn(self, kind, server=None):
         return self.mine, "the test says so"
 
-    def contents(self):
+    def everything(self):
         return self.held
 
     def restic(self, *arguments, **_):
@@ -403,10 +404,22 @@ def test_a_binary_log_that_grows_is_stored_again_and_one_that_is_complete_goes(t
     host.receives("1", "binlog.000010", "6 7 8 9")
     assert host.archives()["complete"] is True
     assert host.stored[1:] == [("binlog.000009", f"{A}:3-5", 0), ("binlog.000010", f"{A}:6-9", 1)]
-    assert host.asked == [["forget", "s1"]]
+    assert host.asked == [], "who restores may need what was replaced"
     assert [file.name for file in mysql_backup.spooled(host)] == ["binlog.000010"]
     assert host.archives()["gtids"] == f"{A}:3-9"
     assert len(host.stored) == 3
+
+
+def test_what_was_replaced_goes_after_an_hour(tmp_path):
+    """Catches a repository that grows for ever, and one whose binary logs vanish under who reads them."""
+    now = time.time()
+    versions = [
+        replace(piece(f"{A}:1-{last}", 1, last), id=f"to {last}", stored=now - age)
+        for last, age in [(3, 9000), (5, 3700), (7, 3500), (9, 100)]
+    ]
+    host = FakeHost(tmp_path, contents=([], versions))
+    host.archives()
+    assert host.asked == [["forget", "to 3"]]
 
 
 def test_an_older_run_s_files_are_complete(tmp_path):
