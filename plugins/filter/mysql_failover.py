@@ -82,6 +82,11 @@ _value:
       description: Why nothing may be done.
       type: list
       elements: str
+    drain:
+      description:
+        - Whether only the proof that nothing is lost is missing, and may be in what the candidate has received and not
+          applied. Let it apply that (O(foobar.webstack.mysql_primary#module:reason=drain)), and decide again.
+      type: bool
     done:
       description: Why nothing is to be done.
       type: str

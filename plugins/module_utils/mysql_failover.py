@@ -59,6 +59,8 @@ class Verdict:
     fence_on: tuple[str, ...] = ()
     """Where it is carried out."""
     refusals: tuple[str, ...] = ()
+    drain: bool = False
+    """Whether nothing stands against it but a proof that may be in what the candidate has received and not applied."""
     done: str = ""
     """Why there is nothing to do."""
     notes: tuple[str, ...] = ()
@@ -73,6 +75,7 @@ class Verdict:
             "fence": self.fence,
             "fence_on": list(self.fence_on),
             "refusals": list(self.refusals),
+            "drain": self.drain,
             "done": self.done,
             "notes": list(self.notes),
             "lost_seconds": self.lost_seconds,
@@ -154,6 +157,7 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
         )
     beat = latest_beat(evidence[candidate]["server"])
     _errant(case, evidence[candidate]["server"], beat, request, candidate, old)
+    other = len(case.refusals)
     _lossless(case, evidence, request, candidate, old, beat)
     return Verdict(
         candidate=candidate,
@@ -161,6 +165,9 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
         fence=fence,
         fence_on=fence_on,
         refusals=tuple(case.refusals),
+        drain=not other
+        and len(case.refusals) > 0
+        and not applied(channel, evidence[candidate]["server"]["gtid_executed"]),
         notes=tuple(case.notes),
         lost_seconds=case.lost,
     )
@@ -168,7 +175,12 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
 
 def applied(channel: Mapping[str, Any], executed: str) -> bool:
     """Whether the relay log is fully applied."""
-    return GtidSet.parse(channel["received"]) <= GtidSet.parse(executed)
+    return waiting(channel, executed) == 0
+
+
+def waiting(channel: Mapping[str, Any], executed: str) -> int:
+    """How many transactions were received and not applied."""
+    return (GtidSet.parse(channel["received"]) - GtidSet.parse(executed)).count
 
 
 def _majority(case: _Case, evidence: Mapping[str, Evidence], request: Request, old: str) -> None:
@@ -308,6 +320,9 @@ def _lossless(
         )
         return
     reason = "; ".join(unknown) or f"application hosts may have written to {old} after the last proof"
+    behind = waiting(here["server"]["channel"], here["server"]["gtid_executed"])
+    if behind:
+        reason += f"; of what {candidate} has received, {behind} transactions are not applied, and may prove more"
     amount = (
         f"acknowledged writes of up to {case.lost:.1f} s may be lost"
         if until is not None

@@ -33,8 +33,9 @@ options:
       - V(restarted) for one that took writes until the caller restarted it.
       - V(failover) for one of which C(foobar.webstack.mysql_failover) has decided that it takes over. If it is a
         replica, it first applies all that it has received, and is none afterwards.
+      - V(drain) for a replica that is only to apply all that it has received. It stays one, and takes no writes.
     type: str
-    choices: [new, restarted, failover]
+    choices: [new, restarted, failover, drain]
     default: new
   semi_sync:
     description: Whether commits wait for a replica. Not set on a server that has no data yet.
@@ -93,6 +94,10 @@ writable:
   description: Whether the server takes writes now, or would in check mode.
   returned: success
   type: bool
+server:
+  description: The server's state afterwards, as RV(foobar.webstack.mysql_topology#module:server).
+  returned: O(reason=drain)
+  type: dict
 msg:
   description: Why it does not.
   returned: success
@@ -153,6 +158,10 @@ class Promotion:
         """Look, decide, execute, report."""
         params = self.module.params
         state = observe(self.server)
+        if params["reason"] == "drain":
+            if state["channel"]:
+                self.drain(state["channel"])
+            self.leave(state, writable=state["writable"], server=observe(self.server))
         reason = permission(state["role"], params["reason"], takes_writes=state["writable"])
         if reason:
             self.leave(state, writable=False, msg=f"{reason}.")
@@ -199,7 +208,7 @@ class Promotion:
             if not channel["applier"]:
                 if channel["error"]:
                     raise ServerError(0, f"it cannot apply what it has received: {channel['error']}")
-                self.server.rows("START REPLICA SQL_THREAD")
+                self.execute("START REPLICA SQL_THREAD")
             if time.monotonic() > deadline:
                 raise ServerError(
                     0, f"it has not applied what it has received within {self.module.params['timeout']} s. Run again"
@@ -231,7 +240,7 @@ class Promotion:
             if writable:
                 raise ServerError(0, f"{other['host']} takes writes, so this server must not. Run playbooks/site.yml")
 
-    def leave(self, state: dict[str, Any], *, writable: bool, msg: str = "") -> None:
+    def leave(self, state: dict[str, Any], *, writable: bool, msg: str = "", **more: Any) -> None:
         before = {"takes writes": state["writable"]}
         self.module.exit_json(
             changed=bool(self.statements),
@@ -239,6 +248,7 @@ class Promotion:
             msg=msg,
             statements=self.statements,
             diff={"before": before, "after": {"takes writes": writable}},
+            **more,
         )
 
 
@@ -246,7 +256,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "reason": {"type": "str", "choices": ["new", "restarted", "failover"], "default": "new"},
+            "reason": {"type": "str", "choices": ["new", "restarted", "failover", "drain"], "default": "new"},
             "semi_sync": {"type": "bool", "default": True},
             "wait_no_replica": {"type": "bool"},
             "others": {

@@ -7,13 +7,15 @@ import contextlib
 import csv
 import io
 import itertools
+import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +24,8 @@ import docker
 import pytest
 import testinfra
 import yaml
+from ansible_collections.foobar.webstack.tests.drills.databases import HAPROXY, Pair
+from ansible_collections.foobar.webstack.tests.drills.load import Load, Record, Watch
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300
@@ -72,13 +76,9 @@ def wait_until() -> Callable[[Callable[[], Any], str], Any]:
 @pytest.fixture(scope="session")
 def server_states(on, inventory) -> Callable[[], Mapping[str, str]]:
     """What HAProxy on the first load balancer thinks of each web server: name to status (UP, DOWN, DRAIN, MAINT...)."""
-    ask = (
-        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
-        "s.sendall(b'show stat\\n'); print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
-    )
 
     def states() -> Mapping[str, str]:
-        listing = on(inventory.groups["loadbalancers"][0]).check_output("python3 -c %s", ask)
+        listing = on(inventory.groups["loadbalancers"][0]).check_output("python3 -c %s", HAPROXY)
         rows = csv.DictReader(io.StringIO(listing.lstrip("# ")))
         return {
             row["svname"]: row["status"].split()[0] for row in rows if row["svname"] in inventory.groups["webservers"]
@@ -153,6 +153,11 @@ class Run:
         found = (re.match(r"(\S+) *: .*\bchanged=(\d+)", line) for line in lines)
         return {match[1]: int(match[2]) for match in found if match}
 
+    @property
+    def said(self) -> str:
+        """The output without its line breaks."""
+        return " ".join(self.output.split())
+
 
 def run_playbook(playbook: str, inventory: str, *options: str) -> Run:
     command = ["ansible-playbook", f"playbooks/{playbook}", "-i", inventory, *options]
@@ -164,6 +169,107 @@ def run_playbook(playbook: str, inventory: str, *options: str) -> Run:
 def play(inventory) -> Callable[..., Run]:
     """Run a playbook on the inventory itself: ``play("rotate_secrets.yml", "-e", "webstack_rotate=...")``."""
     return lambda playbook, *options: run_playbook(playbook, inventory.path, *options)
+
+
+def descendants(process: int) -> list[int]:
+    """Identities of the processes that a process has started, and those have started."""
+    listing = subprocess.check_output(["ps", "-e", "-o", "pid=,ppid="], text=True)
+    children: dict[int, list[int]] = {}
+    for line in listing.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found = [process]
+    for one in found:
+        found += children.get(one, [])
+    return found[1:]
+
+
+@pytest.fixture
+def killed_at(inventory) -> Callable[..., str]:
+    """Run a playbook and kill it when so many tasks have done something: ``killed_at(3, "rejoin.yml")``.
+
+    Gives the name of the task that was beginning, or nothing where the playbook came to its end before.
+    """
+
+    def run(number: int, playbook: str, *options: str) -> str:
+        command = ["ansible-playbook", f"playbooks/{playbook}", "-i", inventory.path, *options]
+        # With those that are skipped, a task is named when it begins and not when it first has a result.
+        environment = os.environ | {"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            done, worked = 0, False
+            for line in process.stdout:
+                # What was skipped on all hosts is no boundary of its own.
+                worked = worked or line.startswith(("ok: ", "changed: ", "included: "))
+                if line.startswith("TASK ["):
+                    done, worked = done + worked, False
+                if done == number:
+                    # Its workers are in sessions of their own, and would go on. Nobody starts another one meanwhile.
+                    process.send_signal(signal.SIGSTOP)
+                    for one in [*descendants(process.pid), process.pid]:
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(one, signal.SIGKILL)
+                    return line.strip()
+        return ""
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def pair(lab, inventory) -> Pair:
+    """The two database servers."""
+    return Pair(lab, inventory, wait)
+
+
+@pytest.fixture(scope="module")
+def home(pair, inventory) -> Iterator[None]:
+    """The primary is where the inventory has it when all drills of the file are over."""
+    primary = next(name for name in pair.names if inventory.hostvars[name]["mysql_role"] == "primary")
+    yield
+    if pair.primary != primary:
+        done = run_playbook("switchover.yml", inventory.path, "-e", f"webstack_primary={primary}")
+        assert done.succeeded, done.output
+
+
+@pytest.fixture
+def whole(pair, play, home) -> Iterator[None]:
+    """The databases are whole before the drill and after it, however it ends."""
+
+    def ensure() -> None:
+        if pair.broken():
+            pair.mend(play)
+        wait(lambda: not pair.broken(), "the databases to be whole")
+
+    ensure()
+    yield
+    ensure()
+
+
+@pytest.fixture
+def drill(front_door, pair, whole) -> Callable[..., contextlib.AbstractContextManager[Record]]:
+    """A drill on the databases under load: ``with drill("switchover") as run: ...``.
+
+    At its end every acknowledged write is there as it was acknowledged, but for `given_up`, never did two servers take
+    writes, and both have the same. The figures are kept, whichever way it ends.
+    """
+
+    @contextlib.contextmanager
+    def run(name: str, watch: Watch | None = None) -> Iterator[Record]:
+        watch = watch or Watch.servers({one: pair.container(one) for one in pair.names})
+        record = Record(name, Load(front_door), watch, wait)
+        try:
+            with record.load, record.watch:
+                record.goes_on(20)
+                yield record
+        finally:
+            record.write()
+        assert pair.missing(record.load) == record.given_up
+        assert sorted(watch.samples) == sorted(pair.names)
+        assert watch.overlaps() == []
+        pair.same()
+
+    return run
 
 
 class Copy:

@@ -2,77 +2,65 @@
 
 import json
 import re
+import time
 
 import pytest
 
 
-@pytest.fixture(scope="module")
-def servers(on, inventory):
-    """Database hosts by name, with what mysql-backup says each server is."""
-
-    def ask():
-        return {name: json.loads(on(name).check_output("mysql-backup state")) for name in inventory.groups["databases"]}
-
-    return ask
-
-
 @pytest.fixture
-def primary(servers):
-    (name,) = [name for name, state in servers().items() if state["writable"]]
-    return name
-
-
-@pytest.fixture
-def backed_up(servers):
+def backed_up(pair):
     """The host that backups are taken of."""
-    return min(servers().items(), key=lambda item: item[1]["rank"])[0]
+    rank = {name: json.loads(pair.on(name).check_output("mysql-backup state"))["rank"] for name in pair.names}
+    return min(pair.names, key=rank.__getitem__)
 
 
-def drops(on, host):
+def drops(pair, name):
     """GTIDs of the archived DROPs of the drill's table, oldest first."""
-    lines = on(host).check_output("mysql-backup find 'DROP TABLE.*entry'").splitlines()
+    lines = pair.on(name).check_output("mysql-backup find 'DROP TABLE.*entry'").splitlines()
     return [line.split()[0] for line in lines]
 
 
-def test_drop_table_is_undone_to_one_transaction(on, play, stream, entries, primary, backed_up, wait_until):
-    """Every entry that was acknowledged is there again, and the site takes entries again.
+def test_drop_table_is_undone_to_one_transaction(play, pair, drill, backed_up, wait_until):
+    """Number 25: every acknowledged entry is there again, and the site takes entries again.
 
     The last transaction restored is the one before the DROP. Catches a restore that ends early, late, or loses what the
     archive had not stored yet.
     """
-    run = play("backup.yml")
-    assert run.succeeded, run.output
-    earlier = drops(on, backed_up)
-    with stream(entries) as posts:
-        posts.more(100)
-        on(primary).check_output("mysql -e 'DROP TABLE guestbook.entry'")
-        wait_until(lambda: posts.answers[-1].status >= 500, "entries to fail")
-    acknowledged = {answer.json()["id"] for answer in posts.answers if answer.status == 201}
-    assert len(acknowledged) >= 100
+    done = play("backup.yml")
+    assert done.succeeded, done.output
+    earlier = drops(pair, backed_up)
+    with drill("drop-table") as run:
+        run.goes_on(100)
+        primary = pair.primary
+        dropped = run.mark()
+        pair.sql(primary, "DROP TABLE guestbook.entry")
+        drop = wait_until(
+            lambda: [one for one in drops(pair, backed_up) if one not in earlier], "the DROP to be archived"
+        )[-1]
+        wanted = ["-e", f"webstack_restore_before_gtid={drop}", "-e", "webstack_restore_tables=entry"]
+        wanted += ["-e", "webstack_restore_into=primary", "-e", "webstack_restore_confirm=guestbook"]
+        check = play("restore.yml", "--check", *wanted)
+        assert check.succeeded, check.output
+        there = (
+            "SELECT COUNT(*) FROM information_schema.TABLES WHERE (TABLE_SCHEMA, TABLE_NAME) = ('guestbook', 'entry')"
+        )
+        assert pair.sql(primary, there) == "0", "check mode restored it"
+        since = run.mark()
+        done = play("restore.yml", *wanted)
+        assert done.succeeded, done.output
+        source, _, number = drop.rpartition(":")
+        last = re.search(r"The last transaction is ([0-9a-f-]+):([0-9]+)", done.said)
+        assert (last[1], int(last[2])) == (source, int(number) - 1)
+        run.note("writes_back_seconds", run.back_after(since))
+        run.note("write_gap_seconds", run.load.gap(dropped, time.monotonic()))
+        kept = re.search(r"is in the database (\w+)", done.said)
+        if kept:
+            pair.sql(primary, f"DROP DATABASE {kept[1]}")
 
-    drop = wait_until(lambda: [one for one in drops(on, backed_up) if one not in earlier], "the DROP to be archived")[
-        -1
-    ]
-    wanted = ["-e", f"webstack_restore_before_gtid={drop}", "-e", "webstack_restore_tables=entry"]
-    wanted += ["-e", "webstack_restore_into=primary", "-e", "webstack_restore_confirm=guestbook"]
-    check = play("restore.yml", "--check", *wanted)
-    assert check.succeeded, check.output
-    assert on(primary).run("mysql -e 'SELECT 1 FROM guestbook.entry LIMIT 1'").rc != 0, "check mode restored it"
-    run = play("restore.yml", *wanted)
-    assert run.succeeded, run.output
 
-    source, _, number = drop.rpartition(":")
-    said = " ".join(run.output.split())
-    last = re.search(r"The last transaction is ([0-9a-f-]+):([0-9]+)", said)
-    assert (last[1], int(last[2])) == (source, int(number) - 1)
-    there = {int(one) for one in on(primary).check_output("mysql -NBe 'SELECT id FROM guestbook.entry'").split()}
-    assert acknowledged - there == set()
-    wait_until(lambda: entries().status == 201, "the site to take entries again")
-
-
-def test_corrupted_backup_is_caught(on, inventory, backed_up):
-    """Bytes flipped in the largest pack of the repository: the check fails, says so, and keeps the last success."""
-    host = on(backed_up)
+def test_corrupted_backup_is_caught(on, pair, inventory, backed_up):
+    """Number 26: bytes flipped in the repository's largest pack: the check fails, says so, keeps the last success."""
+    host = pair.on(backed_up)
     host.check_output("systemctl start mysql-backup-verify")
     good = json.loads(host.check_output("mysql-backup status"))["verify"]
     assert good["ok"] is True

@@ -1,327 +1,271 @@
-"""The primary moved many times, and killed many times, while the application writes.
+"""The primary moved, killed, switched off, cut off, and brought back, while the application writes.
 
-Counted are entries that were acknowledged and are gone, moments in which two servers took writes, and how long nobody
-could
-write. Figures go to DRILL_RESULTS (a folder, default build/drills) as failover.json and failover.png. DRILL_SWITCHOVERS
-(default 50) and DRILL_FAILOVERS (default 20) say how often.
+Every drill ends with what the fixture `drill` checks: no acknowledged write is gone, never two servers took writes,
+both have the same. DRILL_SWITCHOVERS (default 50) and DRILL_FAILOVERS (default 20) say how often.
 """
 
-import csv
-import io
-import json
+import itertools
 import os
+import re
 import statistics
-import struct
-import threading
 import time
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
-from uuid import uuid4
 
 import pytest
+from ansible_collections.foobar.webstack.tests.drills.databases import saved_file
+from ansible_collections.foobar.webstack.tests.drills.load import Watch
 
 SWITCHOVERS = int(os.environ.get("DRILL_SWITCHOVERS", "50"))
 FAILOVERS = int(os.environ.get("DRILL_FAILOVERS", "20"))
-RESULTS = Path(os.environ.get("DRILL_RESULTS", Path(__file__).resolve().parents[2] / "build/drills"))
-WRITERS, PAUSE = 3, 0.05
-"""Threads, and seconds between two requests of each: bounded, whatever the machine is."""
 
-SWITCHOVER_GAP, FAILOVER_GAP = 2.0, 10.0
-"""Seconds without a write that the median must not exceed: the issue's bars, from the command on."""
+SWITCHOVER_GAP, WRITES_BACK, REJOINED = 2.0, 10.0, 30.0
+"""Seconds that the medians must not exceed: without a write, from failover.yml's start to a write, of rejoin.yml."""
 
-
-@dataclass
-class Load:
-    """Writes with an idempotency key, each repeated until it is acknowledged, and reads; every answer with its"
-    " moment."""
-
-    front_door: Any
-    acknowledged: dict[str, int] = field(default_factory=dict)
-    """Identity of each entry by its key."""
-    moments: list[tuple[float, str, bool]] = field(default_factory=list)
-    """When, write or read, and whether it went well."""
-    changed: list[str] = field(default_factory=list)
-    """Keys that were answered with another entry the second time."""
-    _end: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        self._threads = [threading.Thread(target=self._write, daemon=True) for _ in range(WRITERS)]
-        self._threads.append(threading.Thread(target=self._read, daemon=True))
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _write(self) -> None:
-        key = uuid4().hex
-        while not self._end.wait(PAUSE):
-            entry = {"name": "drill", "message": key}
-            answer = self.front_door.post_json("/api/entries", entry, **{"Idempotency-Key": key})
-            good = answer.status in (200, 201)
-            self.moments.append((time.monotonic(), "write", good))
-            if good:
-                identity = answer.json()["id"]
-                if self.acknowledged.setdefault(key, identity) != identity:
-                    self.changed.append(key)
-                key = uuid4().hex
-
-    def _read(self) -> None:
-        while not self._end.wait(PAUSE):
-            answer = self.front_door.get("/")
-            self.moments.append((time.monotonic(), "read", answer.status == 200))
-
-    def gap(self, since: float, until: float) -> float:
-        """The longest time without an acknowledged write that touches this span."""
-        written = sorted(moment for moment, kind, good in self.moments if kind == "write" and good)
-        inside = [moment for moment in written if since - 1 <= moment <= until + 1]
-        return max((after - before for before, after in pairwise(inside)), default=until - since)
+LOSSLESS = "no acknowledged write is lost"
 
 
-@dataclass
-class Watch:
-    """Asks both servers ten times a second whether they take writes. Each has a connection that stays open."""
+@pytest.fixture
+def fail_over(play):
+    """Let the replica take over, as the options have it; seconds from the command to the next acknowledged write."""
 
-    on: Any
-    names: list[str]
-    samples: int = 0
-    both: list[float] = field(default_factory=list)
-    _end: threading.Event = field(default_factory=threading.Event)
+    def run(record, *options):
+        since = record.mark()
+        done = play("failover.yml", *options)
+        assert done.succeeded, done.output
+        record.note("writes_back_seconds", record.back_after(since))
+        return done
 
-    def __enter__(self) -> Self:
-        self._seen: dict[str, tuple[float, bool]] = {}
-        self._threads = [threading.Thread(target=self._ask, args=(name,), daemon=True) for name in self.names]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, name: str) -> None:
-        host = self.on(name)
-        loop = (
-            "for n in $(seq 20); do mysql --connect-timeout=1 -NBe 'SELECT UNIX_TIMESTAMP(NOW(6)), @@GLOBAL.read_only'"
-            " 2>/dev/null; sleep 0.1; done"
-        )
-        while not self._end.is_set():
-            for line in host.run(loop).stdout.splitlines():
-                moment, read_only = line.split()
-                self._note(name, float(moment), read_only == "0")
-
-    def _note(self, name: str, moment: float, writable: bool) -> None:
-        self.samples += 1
-        self._seen[f"{name} {moment}"] = (moment, writable)
-
-    def overlaps(self) -> list[tuple[float, float]]:
-        """Pairs of moments between which two servers took writes: one seen writable between two such of the other."""
-        spans: dict[str, list[tuple[float, float]]] = {}
-        for name in self.names:
-            mine = sorted((m, w) for key, (m, w) in self._seen.items() if key.startswith(f"{name} "))
-            spans[name] = [(a[0], b[0]) for a, b in pairwise(mine) if a[1] and b[1] and b[0] - a[0] < 1]
-        one, other = (spans[name] for name in self.names)
-        return [(max(a, c), min(b, d)) for a, b in one for c, d in other if max(a, c) < min(b, d)]
+    return run
 
 
-@pytest.fixture(scope="module")
-def results() -> Iterator[dict[str, Any]]:
-    found: dict[str, Any] = {}
-    yield found
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "failover.json").write_text(json.dumps(found, indent=2))
+@pytest.fixture
+def rejoin(play, pair):
+    """Bring the old primary back as a replica."""
+
+    def run(record, name, figure="rejoin_seconds", *options):
+        since = record.mark()
+        done = play("rejoin.yml", *options)
+        assert done.succeeded, done.output
+        record.note(figure, time.monotonic() - since)
+        assert pair.replica == name
+        assert pair.broken() == []
+        return done
+
+    return run
 
 
-@pytest.fixture(scope="module")
-def servers(on, inventory):
-    """What each database host is: primary, replica, read_only or down."""
-
-    def ask() -> dict[str, str]:
-        roles = {}
-        for name in inventory.groups["databases"]:
-            said = on(name).run(
-                "mysql -NBe 'SELECT @@GLOBAL.read_only, COUNT(*)"
-                " FROM performance_schema.replication_connection_configuration'"
-            )
-            if said.rc:
-                roles[name] = "down"
-            else:
-                read_only, channels = said.stdout.split()
-                roles[name] = "primary" if read_only == "0" else "replica" if channels != "0" else "read_only"
-        return roles
-
-    return ask
-
-
-def which(roles: dict[str, str], role: str) -> str:
-    (name,) = [name for name, found in roles.items() if found == role]
-    return name
-
-
-def same(on, servers, wait_until) -> None:
-    """Both servers have the same transactions and the same rows."""
-    primary, replica = which(servers(), "primary"), which(servers(), "replica")
-    executed = on(primary).check_output("mysql -NBre 'SELECT @@GLOBAL.gtid_executed'").replace("\n", "")
-    wait = f"mysql -NBe \"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', 30)\""
-    assert on(replica).check_output(wait) == "0"
-    ahead = on(replica).check_output("mysql -NBre 'SELECT @@GLOBAL.gtid_executed'").replace("\n", "")
-    errant = f"mysql -NBe \"SELECT GTID_SUBTRACT('{ahead}', @@GLOBAL.gtid_executed)\""
-    assert on(primary).check_output(errant) == ""
-    checksum = "mysql -NBe 'CHECKSUM TABLE guestbook.entry'"
-    wait_until(lambda: on(primary).check_output(checksum) == on(replica).check_output(checksum), "equal checksums")
-
-
-def lost(on, servers, load: Load) -> set[int]:
-    """Acknowledged entries that the primary does not have."""
-    there = on(which(servers(), "primary")).check_output("mysql -NBe 'SELECT id FROM guestbook.entry'").split()
-    return set(load.acknowledged.values()) - {int(one) for one in there}
-
-
-def seen_down(on, inventory, name: str) -> bool:
-    """Whether the HAProxy of every application host has the server down."""
-    ask = (
-        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
-        "s.sendall(b'show stat\\n'); print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
-    )
-
-    def down(host: str) -> bool:
-        rows = csv.DictReader(io.StringIO(on(host).check_output("python3 -c %s", ask).lstrip("# ")))
-        return any(
-            (row["pxname"], row["svname"]) == ("mysql-write", name) and row["status"].startswith("DOWN") for row in rows
-        )
-
-    return all(down(host) for host in inventory.groups["appservers"])
-
-
-def summary(figures: list[float]) -> dict[str, float]:
-    return {"min": min(figures), "median": statistics.median(figures), "max": max(figures), "count": len(figures)}
-
-
-def report(results, name: str, load: Load, watch: Watch, **figures: list[float]) -> None:
-    failed = [moment for moment, _kind, good in load.moments if not good]
-    results[name] = {
-        "acknowledged": len(load.acknowledged),
-        "requests": len(load.moments),
-        "failed_requests": len(failed),
-        "samples_of_writability": watch.samples,
-        "two_writable": len(watch.overlaps()),
-        **{key: {k: round(v, 3) for k, v in summary(values).items()} for key, values in figures.items()},
-    }
-    print(json.dumps({name: results[name]}, indent=2))
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    plot(RESULTS / f"failover-{name}.png", load.moments)
-
-
-def test_switchovers(on, play, servers, front_door, inventory, wait_until, results):
-    """The writes moved there and back under load. Catches lost and doubled entries, divergence and two primaries."""
-    gaps, seconds = [], []
-    with Load(front_door) as load, Watch(on, inventory.groups["databases"]) as watch:
-        wait_until(lambda: len(load.acknowledged) > 20, "writes")
+def test_switchovers(play, pair, drill):
+    """Number 22: the writes moved there and back. Nobody writes for two seconds at most."""
+    with drill("switchover") as run:
         for _ in range(SWITCHOVERS):
-            target = which(servers(), "replica")
-            since = time.monotonic()
-            run = play("switchover.yml", "-e", f"webstack_primary={target}")
-            assert run.succeeded, run.output
-            count = len(load.acknowledged)
-            wait_until(lambda count=count: len(load.acknowledged) > count + 5, "writes to go on")
-            until = time.monotonic()
-            gaps.append(load.gap(since, until))
-            seconds.append(until - since)
-            assert which(servers(), "primary") == target
-    assert lost(on, servers, load) == set()
-    assert load.changed == []
-    same(on, servers, wait_until)
-    report(results, "switchover", load, watch, write_gap_seconds=gaps, command_seconds=seconds)
-    assert watch.overlaps() == []
-    assert statistics.median(gaps) <= SWITCHOVER_GAP
-    again = play("switchover.yml", "-e", f"webstack_primary={which(servers(), 'primary')}")
-    assert again.succeeded
-    assert "takes the writes already; nothing is done" in " ".join(again.output.split())
+            target = pair.replica
+            since = run.mark()
+            done = play("switchover.yml", "-e", f"webstack_primary={target}")
+            assert done.succeeded, done.output
+            run.note("command_seconds", time.monotonic() - since)
+            run.goes_on()
+            run.note("write_gap_seconds", run.load.gap(since, time.monotonic()))
+            assert pair.primary == target
+            assert pair.errant() == ""
+    assert statistics.median(run.figures["write_gap_seconds"]) <= SWITCHOVER_GAP
+    again = play("switchover.yml", "-e", f"webstack_primary={pair.primary}")
+    assert again.succeeded, again.output
+    assert "takes the writes already; nothing is done" in again.said
 
 
-def test_kills(on, play, servers, front_door, inventory, wait_until, results):
-    """The primary's mysqld killed under load, failed over and rejoined, again and again."""
-    gaps, back, rejoined = [], [], []
-    with Load(front_door) as load, Watch(on, inventory.groups["databases"]) as watch:
+def test_kills(pair, drill, fail_over, rejoin):
+    """Numbers 12 and 21: the primary's mysqld killed, its replica made the primary, the old one brought back."""
+    with drill("failover") as run:
         for _ in range(FAILOVERS):
-            count = len(load.acknowledged)
-            wait_until(lambda count=count: len(load.acknowledged) > count + 20, "writes")
-            old, new = which(servers(), "primary"), which(servers(), "replica")
-            killed = time.monotonic()
-            on(old).check_output("systemctl kill --signal=SIGKILL mysql; systemctl stop mysql")
-            wait_until(lambda old=old: seen_down(on, inventory, old), "every HAProxy to have seen it")
-            since = time.monotonic()
-            run = play("failover.yml")
-            assert run.succeeded, run.output
-            assert "no acknowledged write is lost" in " ".join(run.output.split())
-            count = len(load.acknowledged)
-            wait_until(lambda count=count: len(load.acknowledged) > count + 5, "writes to go on")
-            until = time.monotonic()
-            gaps.append(load.gap(killed, until))
-            back.append(until - since)
-            assert servers()[new] == "primary"
-            since = time.monotonic()
-            run = play("rejoin.yml")
-            assert run.succeeded, run.output
-            rejoined.append(time.monotonic() - since)
-            assert servers()[old] == "replica"
-            assert lost(on, servers, load) == set()
-    assert load.changed == []
-    same(on, servers, wait_until)
-    report(results, "failover", load, watch, write_gap_seconds=gaps, writes_back_seconds=back, rejoin_seconds=rejoined)
-    assert watch.overlaps() == []
-    assert statistics.median(back) <= FAILOVER_GAP
+            run.goes_on(20)
+            old, new = pair.primary, pair.replica
+            killed = run.mark()
+            pair.kill(old)
+            pair.seen_down(old)
+            done = fail_over(run)
+            assert LOSSLESS in done.said
+            run.note("write_gap_seconds", run.load.gap(killed, time.monotonic()))
+            assert pair.primary == new
+            rejoin(run, old)
+            assert pair.missing(run.load) == set()
+    assert statistics.median(run.figures["writes_back_seconds"]) <= WRITES_BACK
+    assert statistics.median(run.figures["rejoin_seconds"]) <= REJOINED
 
 
-def test_a_restarted_primary_takes_no_writes_until_it_is_told_to(on, play, servers, wait_until):
-    """systemd starts a killed mysqld again at once: it is read-only, a plain run says so, and the verb ends that."""
-    old = which(servers(), "primary")
-    on(old).check_output("systemctl kill --signal=SIGKILL mysql")
-    wait_until(lambda: servers()[old] == "read_only", "the server to run again, read-only")
-    run = play("site.yml")
-    assert not run.succeeded
-    assert "playbooks/failover.yml with -e webstack_primary=<this host>" in " ".join(run.output.split())
-    assert servers()[old] == "read_only"
-    run = play("failover.yml")
-    assert not run.succeeded, "everybody reaches it"
-    run = play("failover.yml", "-e", f"webstack_primary={old}")
-    assert run.succeeded, run.output
-    assert servers()[old] == "primary"
-    same(on, servers, wait_until)
+def test_power_loss(pair, play, drill, fail_over, rejoin, wait_until):
+    """Number 13: the primary's whole host is gone. Started again it takes no writes, and comes back as a replica.
+
+    Where an application host cannot be told to cut it off, somebody has to confirm that it is off.
+    """
+    with drill("power-loss") as run:
+        old, new = pair.primary, pair.replica
+        killed = run.mark()
+        with pair.without_power(old):
+            pair.seen_down(old)
+            refused = play("failover.yml", "--limit", f"all:!{pair.application[-1]}")
+            assert not refused.succeeded, refused.output
+            assert f"add -e webstack_confirm_powered_off={old}" in refused.said
+            assert pair.roles() == {old: "down", new: "replica"}
+            done = fail_over(run, "-e", f"webstack_confirm_powered_off={old}")
+            assert "is powered off, as you confirmed" in done.said
+            assert LOSSLESS in done.said
+            run.note("write_gap_seconds", run.load.gap(killed, time.monotonic()))
+        wait_until(lambda: pair.roles() == {old: "read_only", new: "primary"}, "the old primary to run, read-only")
+        run.goes_on()
+        rejoin(run, old)
 
 
-def plot(file: Path, moments: list[tuple[float, str, bool]], width: int = 1200, height: int = 300) -> None:
-    """Throughput over time as a picture: good requests a second in green (writes) and blue (reads), failed ones in"
-    " red."""
-    start = min(moment for moment, _kind, _good in moments)
-    span = max(moment for moment, _kind, _good in moments) - start or 1
-    columns: list[dict[str, int]] = [{"write": 0, "read": 0, "failed": 0} for _ in range(width)]
-    for moment, kind, good in moments:
-        columns[min(int((moment - start) / span * width), width - 1)][kind if good else "failed"] += 1
-    most = max(sum(column.values()) for column in columns)
-    colours = {"write": (0x2E, 0x7D, 0x32), "read": (0x64, 0x95, 0xED), "failed": (0xC6, 0x28, 0x28)}
-    pixels = [bytearray(b"\xff" * 3 * width) for _ in range(height)]
-    for x, column in enumerate(columns):
-        y = height
-        for kind, colour in colours.items():
-            for _ in range(round(column[kind] / most * (height - 10))):
-                y -= 1
-                pixels[y][3 * x : 3 * x + 3] = bytes(colour)
+def test_a_restarted_primary_takes_no_writes_until_it_is_told_to(play, pair, drill, wait_until):
+    """Number 14: systemd starts a killed mysqld again at once. It is read-only, until a verb ends that."""
+    with drill("restarted-primary") as run:
+        old = pair.primary
+        killed = run.mark()
+        pair.on(old).check_output("systemctl kill --signal=SIGKILL mysql")
+        wait_until(lambda: pair.roles()[old] == "read_only", "the server to run again, read-only")
+        plain = play("site.yml")
+        assert not plain.succeeded, plain.output
+        assert "playbooks/failover.yml with -e webstack_primary=<this host>" in plain.said
+        assert pair.roles()[old] == "read_only"
+        refused = play("failover.yml")
+        assert not refused.succeeded, "everybody reaches it"
+        assert f"make it writable again with -e webstack_primary={old}" in refused.said
+        since = run.mark()
+        done = play("failover.yml", "-e", f"webstack_primary={old}")
+        assert done.succeeded, done.output
+        run.note("writes_back_seconds", run.back_after(since))
+        run.note("write_gap_seconds", run.load.gap(killed, time.monotonic()))
+        assert pair.primary == old
 
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = b"".join(b"\x00" + bytes(row) for row in pixels)
-    file.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    )
+def test_primary_cut_off_from_everybody(play, pair, drill, fail_over, rejoin):
+    """Numbers 15 and 21: a primary that nobody reaches, this machine neither, goes on for itself.
+
+    What it takes for a write is no application's: each is cut off from it before another server takes writes, and stays
+    so when the network is whole again. What only it had is saved, and its data rebuilt.
+    """
+    containers = [pair.container(name) for name in pair.application]
+    with drill("cut-off", Watch.application(containers, pair.addresses)) as run:
+        old, new = pair.primary, pair.replica
+        cut = run.mark()
+        with pair.cut_off(old):
+            pair.seen_down(old)
+            done = fail_over(run)
+            assert LOSSLESS in done.said
+            run.note("write_gap_seconds", run.load.gap(cut, time.monotonic()))
+            assert pair.roles() == {old: "primary", new: "primary"}, "the old one knows nothing of it"
+        run.mark()
+        run.goes_on(100)
+        refused = play("rejoin.yml")
+        assert not refused.succeeded, refused.output
+        assert "-e webstack_rejoin=<name>" in refused.said
+        done = rejoin(run, old, "rebuild_seconds", "-e", f"webstack_rejoin={old}")
+        file = saved_file(done.said)
+        assert file, done.output
+        Path(file).unlink()
+
+
+def test_primary_dies_while_its_replica_lacks_writes(play, pair, drill, fail_over, rejoin, wait_until):
+    """Numbers 18 and 21: a loss is possible, so it is bounded and refused. Accepted, it is in a file."""
+    with drill("degraded") as run:
+        old, new = pair.primary, pair.replica
+        with pair.cut_off(new, [pair.addresses[old]]):
+            wait_until(lambda: not pair.acknowledged(old), "writes to go on without the replica")
+            run.goes_on(30)
+            killed = run.mark()
+            pair.kill(old)
+            pair.seen_down(old)
+        refused = play("failover.yml")
+        assert not refused.succeeded, refused.output
+        bound = re.search(r"cknowledged writes of up to ([\d.]+) s may be lost", refused.said)
+        assert bound, refused.output
+        run.note("stated_loss_seconds", float(bound[1]))
+        too_little = play("failover.yml", "-e", f"webstack_accept_loss_seconds={float(bound[1]) / 2}")
+        assert not too_little.succeeded, too_little.output
+        assert pair.roles() == {old: "down", new: "replica"}
+        fail_over(run, "-e", "webstack_accept_loss_seconds=inf")
+        run.given_up = pair.missing(run.load)
+        assert len(run.given_up) >= 30
+        first = min(run.load.acknowledged[key].at for key in run.given_up)
+        run.note("lost_seconds", killed - first)
+        assert killed - first <= float(bound[1]), "more is lost than was stated"
+        done = rejoin(run, old, "rebuild_seconds")
+        file = Path(saved_file(done.said) or "no file was named")
+        saved = file.read_text()
+        assert {key for key in run.given_up if key not in saved} == set()
+        file.unlink()
+
+
+def test_lagging_replica(pair, drill, fail_over, rejoin, wait_until):
+    """Number 19: the replica has received all and applied nothing of late. It does so before it takes writes."""
+    with drill("lagging-replica") as run:
+        old, new = pair.primary, pair.replica
+        pair.sql(new, "STOP REPLICA SQL_THREAD")
+        wait_until(lambda: (pair.state(new)["lag_seconds"] or 0) > 20, "the replica to be behind")
+        run.goes_on(20)
+        assert pair.acknowledged(old), "it still receives"
+        pair.kill(old)
+        pair.seen_down(old)
+        done = fail_over(run)
+        assert LOSSLESS in done.said
+        assert pair.missing(run.load) == set()
+        rejoin(run, old)
+
+
+def test_verbs_killed_at_every_task(play, killed_at, pair, drill, wait_until):
+    """Number 28: ansible-playbook killed between two tasks of failover.yml and of rejoin.yml; run again, both converge.
+
+    Every other time the old primary has transactions of its own, and is rebuilt.
+    """
+    with drill("killed-verbs") as run:
+        for number in itertools.count(1):
+            run.goes_on(10)
+            old, new = pair.primary, pair.replica
+            run.mark()
+            if number % 2:
+                with pair.cut_off(new, [pair.addresses[old]]):
+                    waiting = "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_wait_sessions'"
+                    wait_until(lambda old=old: not pair.sql(old, waiting).endswith("\t0"), "commits to wait")  # noqa: B023
+                    pair.kill(old)
+            else:
+                pair.kill(old)
+            pair.seen_down(old)
+            tasks = []
+            for playbook in ("failover.yml", "rejoin.yml"):
+                tasks.append(killed_at(number, playbook))
+                done = play(playbook)
+                assert done.succeeded, (tasks, done.output)
+                assert pair.primary == new, tasks
+            assert pair.broken() == [], tasks
+            assert pair.missing(run.load) == set(), tasks
+            file = saved_file(done.said)
+            if file:
+                Path(file).unlink()
+            print(number, *tasks)
+            if not any(tasks):
+                break
+        run.note("boundaries", number - 1)
+
+
+def test_switchover_killed_at_every_task(play, killed_at, pair, drill, wait_until):
+    """Number 28, for switchover.yml."""
+    with drill("killed-switchover") as run:
+        for number in itertools.count(1):
+            target = pair.replica
+            run.mark()
+            task = killed_at(number, "switchover.yml", "-e", f"webstack_primary={target}")
+            done = play("switchover.yml", "-e", f"webstack_primary={target}")
+            assert done.succeeded, (task, done.output)
+            assert pair.primary == target, task
+            wait_until(lambda: not pair.broken(), f"the pair to be whole, killed at {task}")
+            run.goes_on()
+            print(number, task)
+            if not task:
+                break
+        run.note("boundaries", number - 1)
+
+
+def test_a_plain_run_finds_nothing_to_change(play, inventory):
+    """After all that, wherever the primary is now."""
+    done = play("site.yml")
+    assert done.succeeded, done.output
+    assert done.changed == dict.fromkeys(inventory.hostvars, 0), done.output

@@ -37,29 +37,33 @@ def test_gunicorn_killed(on, stream, wait_until):
     assert set(requests.who(during[10:], "X-App-Server")) == {"web2"}
 
 
-def test_replica_stopped(on, stream, wait_until):
+def test_replica_stopped(on, pair, stream, wait_until):
     """The replica stopped: reads fall back to the primary, no request fails; when it is back, reads return to it."""
+    primary, replica = pair.primary, pair.replica
     with stream() as requests:
-        on("db2").check_output("systemctl stop mysql")
+        on(replica).check_output("systemctl stop mysql")
         during = requests.more()
-        on("db2").check_output("systemctl start mysql")
-        wait_until(lambda: "db2" in requests.who(requests.more(), "X-Database-Read"), "reads to return to the replica")
+        on(replica).check_output("systemctl start mysql")
+        wait_until(
+            lambda: replica in requests.who(requests.more(), "X-Database-Read"), "reads to return to the replica"
+        )
     assert requests.failed == []
-    assert set(requests.who(during, "X-Database-Read")) == {"db1"}
+    assert set(requests.who(during, "X-Database-Read")) == {primary}
 
 
-def test_an_entry_reaches_both_databases(front_door, on, wait_until):
+def test_an_entry_reaches_both_databases(front_door, on, pair, wait_until):
     """What is posted is on the primary and, through replication, on the replica, from where it is read."""
+    primary, replica = pair.primary, pair.replica
     text = "An entry that the drill wrote"
     made = front_door.post_json("/api/entries", {"name": "drill", "message": text})
     assert made.status == 201, made
     identity = made.json()["id"]
     query = f"mysql -NBe 'SELECT message FROM guestbook.entry WHERE id = {identity}'"  # noqa: S608
-    assert on("db1").check_output(query) == text
-    wait_until(lambda: on("db2").check_output(query) == text, "the entry to replicate")
+    assert on(primary).check_output(query) == text
+    wait_until(lambda: on(replica).check_output(query) == text, "the entry to replicate")
     # Each worker of the application finds out for itself that a replica is back after an earlier drill.
     page = wait_until(
-        lambda: (answer := front_door.get("/")).headers["X-Database-Read"] == "db2" and answer,
+        lambda: (answer := front_door.get("/")).headers["X-Database-Read"] == replica and answer,
         "a read from the replica",
     )
     assert text in page.body.decode()

@@ -114,6 +114,33 @@ def test_a_primary_without_power_is_cut_off_or_believed_to_be_off() -> None:
     assert (verdict.refusals, verdict.fence, verdict.fence_on) == ((), "confirmed", ())
 
 
+def test_a_proof_may_be_in_what_was_received_and_not_applied() -> None:
+    """The heartbeat that it has applied is old; nothing else stands against it, so it is to apply the rest first."""
+    evidence = crash()
+    evidence["db2"]["server"]["gtid_executed"] = f"{A}:1-60,{B}:1-5"
+    evidence["db2"]["server"]["heartbeats"] = [beat(confirmed=NOW - 60, written=NOW - 59)]
+    verdict = ask(evidence)
+    assert verdict.drain
+    assert "39 transactions are not applied, and may prove more" in verdict.refusals[0]
+    evidence["db2"]["server"]["gtid_executed"] = f"{A}:1-99,{B}:1-5"
+    assert not ask(evidence).drain, "there is nothing to apply"
+
+
+def test_nothing_is_applied_where_another_guard_refuses() -> None:
+    evidence = crash()
+    evidence["db2"]["server"]["gtid_executed"] = f"{A}:1-60,{B}:1-5,{C}:1"
+    evidence["db2"]["server"]["heartbeats"] = [beat(confirmed=NOW - 60, written=NOW - 59)]
+    verdict = ask(evidence)
+    assert len(verdict.refusals) == 2
+    assert not verdict.drain
+
+
+def test_what_is_proven_already_needs_no_draining_first() -> None:
+    evidence = change(crash(), "db2.server.gtid_executed", f"{A}:1-60,{B}:1-5")
+    verdict = ask(evidence)
+    assert (verdict.refusals, verdict.drain) == ((), False)
+
+
 def change(evidence: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     *names, last = path.split(".")
     place = evidence
