@@ -1,8 +1,9 @@
 """What mysql-backup decides without a server: GTID sets, what a target takes, whose turn it is."""
 
 import importlib.util
-import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def piece(held, first, last, until=0.0, executed="", path="/spool/1/binlog.00000
 def transactions(source, first, last, start, file="f"):
     """One a second."""
     return [Transaction(f"{source}:{n}", int((start + n - first) * 1e6), file) for n in range(first, last + 1)]
+
+
+def test_a_piece_is_superseded_by_a_longer_one_of_its_file_only():
+    """Catches a piece given up that holds what no other does, and readers that have to read every version of a file."""
+    first = replace(piece(f"{A}:1-5", 1, 5), id="first", stored=10)
+    longer = replace(first, id="longer", gtids=parse(f"{A}:1-9"), stored=20)
+    again = replace(longer, id="again", stored=30)
+    other_file = replace(longer, id="other file", path="/spool/1/binlog.000002", stored=40)
+    other_host = replace(longer, id="other host", host="db1", stored=40)
+    anew = replace(first, id="anew", gtids=parse(f"{A}:20-21"), stored=50)
+    found = mysql_backup.superseded([anew, other_host, again, other_file, longer, first])
+    assert found == {"first": 20, "longer": 30}
 
 
 @given(histories, histories)
@@ -357,7 +370,7 @@ class FakeHost(mysql_backup.Host):
     def turn(self, kind, server=None):
         return self.mine, "the test says so"
 
-    def contents(self):
+    def everything(self):
         return self.held
 
     def restic(self, *arguments, **_):
@@ -380,47 +393,6 @@ class FakeHost(mysql_backup.Host):
         return self.status()["archive"]
 
 
-@pytest.fixture
-def restic_dump(monkeypatch):
-    """`restic dump` knows the snapshots of a dict, by identity; what it was called with."""
-    asked, known = [], {}
-
-    def fake(argv, *, stdout, **_):
-        asked.append(argv)
-        stdout.write(known.get(argv[-2], b""))
-        return subprocess.CompletedProcess(argv, int(argv[-2] not in known), b"", b"no such snapshot")
-
-    monkeypatch.setattr(mysql_backup.subprocess, "run", fake)
-    monkeypatch.setattr(mysql_backup.os, "truncate", lambda *_: None)
-    return asked, known
-
-
-def stored(identity, gtids):
-    return Piece(identity, "h", "/b/binlog.000009", parse(gtids), parse(gtids), 0, 9, 0.0)
-
-
-def test_a_binary_log_is_fetched_when_a_clean_up_lets_it(tmp_path, restic_dump):
-    """A restore that comes while old backups are removed waits for that. Red without --retry-lock."""
-    asked, known = restic_dump
-    known["1234"] = b"3 4"
-    mysql_backup.fetch_pieces(FakeHost(tmp_path), [stored("1234", f"{A}:3-4")], tmp_path / "pieces")
-    assert [argv[-3:] for argv in asked] == [["dump", "1234", "/b/binlog.000009"]]
-    assert "--retry-lock=15m" in asked[0]
-
-
-def test_a_binary_log_that_was_stored_again_meanwhile_is_fetched_as_it_is_now(tmp_path, restic_dump):
-    """The archive forgets what it has stored longer. Red where a restore then finds no snapshot."""
-    _asked, known = restic_dump
-    known["new"] = b"3 4 5"
-    wanted = stored("old", f"{A}:3-4")
-    host = FakeHost(tmp_path, contents=([], [stored("other", f"{A}:3-3"), stored("new", f"{A}:3-5")]))
-    (found,) = mysql_backup.fetch_pieces(host, [wanted], tmp_path / "pieces")
-    assert len(found.transactions) == 3
-    host.held = ([], [wanted])
-    with pytest.raises(BackupError, match="no such snapshot"):
-        mysql_backup.fetch_pieces(host, [wanted], tmp_path / "again")
-
-
 def test_a_binary_log_that_grows_is_stored_again_and_one_that_is_complete_goes(tmp_path):
     """Catches a file that is removed before it was stored whole, or stored each minute although nothing is new."""
     host = FakeHost(tmp_path)
@@ -432,10 +404,22 @@ def test_a_binary_log_that_grows_is_stored_again_and_one_that_is_complete_goes(t
     host.receives("1", "binlog.000010", "6 7 8 9")
     assert host.archives()["complete"] is True
     assert host.stored[1:] == [("binlog.000009", f"{A}:3-5", 0), ("binlog.000010", f"{A}:6-9", 1)]
-    assert host.asked == [["forget", "s1"]]
+    assert host.asked == [], "who restores may need what was replaced"
     assert [file.name for file in mysql_backup.spooled(host)] == ["binlog.000010"]
     assert host.archives()["gtids"] == f"{A}:3-9"
     assert len(host.stored) == 3
+
+
+def test_what_was_replaced_goes_after_an_hour(tmp_path):
+    """Catches a repository that grows for ever, and one whose binary logs vanish under who reads them."""
+    now = time.time()
+    versions = [
+        replace(piece(f"{A}:1-{last}", 1, last), id=f"to {last}", stored=now - age)
+        for last, age in [(3, 9000), (5, 3700), (7, 3500), (9, 100)]
+    ]
+    host = FakeHost(tmp_path, contents=([], versions))
+    host.archives()
+    assert host.asked == [["forget", "to 3"]]
 
 
 def test_an_older_run_s_files_are_complete(tmp_path):

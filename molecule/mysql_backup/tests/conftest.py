@@ -1,36 +1,19 @@
 """The two servers, the program on them, and the playbooks run on the scenario's hosts."""
 
 import json
-import os
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mysql_server
 import pytest
-import testinfra
+from mysql_server import ansible, until
 
 SCENARIO = Path(__file__).resolve().parents[1]
-PATIENCE = 300
-"""Seconds after which what was waited for counts as never coming, on a slow machine too."""
 
 
-class Server:
+class Server(mysql_server.Server):
     """One of the hosts, its MySQL server and mysql-backup on it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.host = testinfra.get_host(f"ansible://{name}", ansible_inventory=os.environ["MOLECULE_INVENTORY_FILE"])
-
-    def sql(self, statements: str) -> list[list[str]]:
-        """Rows of statements executed as root."""
-        result = self.host.run("mysql --batch --raw --skip-column-names --execute=%s", statements)
-        assert result.rc == 0, result.stderr
-        return [line.split("\t") for line in result.stdout.splitlines()]
-
-    def value(self, expression: str) -> Any:
-        return json.loads(self.sql(f"SELECT JSON_ARRAY({expression})")[0][0])[0]
 
     def tool(self, arguments: str) -> Any:
         """Run mysql-backup, whether it succeeds or not."""
@@ -56,47 +39,26 @@ class Server:
         return {name: self.sql(f"CHECKSUM TABLE {name}")[0][1] for name in tables}
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [command[0], f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}", *command[1:]],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=os.environ | {"ANSIBLE_CONFIG": "ansible.cfg", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
-        text=True,
-        cwd=SCENARIO.parents[1],
-        check=False,
-    )
-
-
 @pytest.fixture(scope="session")
-def play() -> Callable[..., subprocess.CompletedProcess[str]]:
+def play() -> Callable[..., Any]:
     """Run a playbook of the collection: ``play("backup.yml", webstack_restore_to="...")``."""
 
-    def playbook(name: str, *options: str, **variables: Any) -> subprocess.CompletedProcess[str]:
-        return run("ansible-playbook", f"playbooks/{name}", f"--extra-vars={json.dumps(variables)}", *options)
+    def playbook(name: str, *options: str, **variables: Any) -> Any:
+        return ansible("ansible-playbook", f"playbooks/{name}", f"--extra-vars={json.dumps(variables)}", *options)
 
     return playbook
 
 
 @pytest.fixture(scope="session")
-def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
+def converge() -> Callable[..., Any]:
     """Run converge.yml again with other values of some variables."""
-    return lambda *options, **variables: run(
+    return lambda *options, **variables: ansible(
         "ansible-playbook", str(SCENARIO / "converge.yml"), f"--extra-vars={json.dumps(variables)}", *options
     )
 
 
 @pytest.fixture(scope="session")
 def wait() -> Callable[[Callable[[], Any], str], Any]:
-    """Ask until the answer is true, and give it."""
-
-    def until(condition: Callable[[], Any], what: str) -> Any:
-        deadline = time.monotonic() + PATIENCE
-        while not (answer := condition()):
-            assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
-            time.sleep(0.5)
-        return answer
-
     return until
 
 

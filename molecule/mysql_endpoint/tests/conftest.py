@@ -1,38 +1,17 @@
 """The two servers and the application's host, and what is seen from there."""
 
 import json
-import os
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import mysql_server
 import pytest
-import testinfra
-
-PATIENCE = 90
-"""Seconds after which what was waited for counts as never coming, on a slow machine too."""
+from mysql_server import until
 
 
-def on(name: str) -> Any:
-    return testinfra.get_host(f"ansible://{name}", ansible_inventory=os.environ["MOLECULE_INVENTORY_FILE"])
-
-
-class Server:
+class Server(mysql_server.Server):
     """A database host."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.host = on(name)
-
-    def sql(self, statements: str) -> list[list[str]]:
-        """Rows of statements executed as root."""
-        result = self.host.run("mysql --batch --raw --skip-column-names --execute=%s", statements)
-        assert result.rc == 0, result.stderr
-        return [line.split("\t") for line in result.stdout.splitlines()]
-
-    def value(self, expression: str) -> Any:
-        return json.loads(self.sql(f"SELECT JSON_ARRAY({expression})")[0][0])[0]
 
     def heartbeat(self, source: "Server") -> dict[str, str]:
         """The row of a source that this server has."""
@@ -54,7 +33,7 @@ class App:
     """The application's host: files/app.py."""
 
     def __init__(self) -> None:
-        self.host = on("mysqlep-app")
+        self.host = mysql_server.host("mysqlep-app")
         self.threads = ThreadPoolExecutor()
         self.took = 0.0
         """Seconds of the last answer."""
@@ -81,15 +60,7 @@ class App:
 
 
 @pytest.fixture(scope="session")
-def wait() -> Callable[[Callable[[], Any], str], None]:
-    """Ask until the answer is true."""
-
-    def until(condition: Callable[[], Any], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
-            time.sleep(0.2)
-
+def wait() -> Callable[[Callable[[], Any], str], Any]:
     return until
 
 

@@ -107,7 +107,7 @@ def test_replica_stopped_reads_go_to_the_primary_and_come_back(app, db1, db2, wa
 
 def test_without_the_replica_the_heartbeat_waits_and_nothing_else_does(app, db1, db2, wait):
     """Then semi-sync is off, which the heartbeat says; what was confirmed last stays, and so the bound."""
-    process = db2.host.check_output("systemctl show --property=MainPID --value mysql")
+    process = db2.process
     # Time enough to see what happens meanwhile.
     db1.sql("SET GLOBAL rpl_semi_sync_source_timeout = 10000")
     db2.host.check_output(f"kill -STOP {process}")
@@ -170,7 +170,7 @@ def test_primary_killed_no_writes_and_reads_go_on(app, db1, db2, wait):
 
 def test_a_hanging_server_is_none(app, db1, wait):
     """SIGSTOP: its socket takes connections, and nothing ever comes."""
-    process = db1.host.check_output("systemctl show --property=MainPID --value mysql")
+    process = db1.process
     db1.host.check_output(f"kill -STOP {process}")
     try:
         assert app.ask(db1, "/primary")[0] == 503

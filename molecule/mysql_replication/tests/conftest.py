@@ -3,20 +3,17 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import mysql_server
 import pytest
-import testinfra
+from mysql_server import PATIENCE, ansible, until
 
 SCENARIO = Path(__file__).resolve().parents[1]
-PATIENCE = 120
-"""Seconds after which what was waited for counts as never coming, on a slow machine too."""
-
 
 CA = "/etc/webstack/tls/ca.pem"
 CERTIFICATE, KEY = "/etc/webstack/tls/mysql/certificate.pem", "/etc/webstack/tls/mysql/key.pem"
@@ -38,25 +35,8 @@ print(written, slowest)
 """
 
 
-class Server:
+class Server(mysql_server.Server):
     """One of the hosts and its MySQL server."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.host = testinfra.get_host(f"ansible://{name}", ansible_inventory=os.environ["MOLECULE_INVENTORY_FILE"])
-
-    def run(self, statements: str) -> Any:
-        """Execute statements as root, whether they succeed or not."""
-        return self.host.run("mysql --batch --raw --skip-column-names --execute=%s", statements)
-
-    def sql(self, statements: str) -> list[list[str]]:
-        """Rows of statements executed as root."""
-        result = self.run(statements)
-        assert result.rc == 0, result.stderr
-        return [line.split("\t") for line in result.stdout.splitlines()]
-
-    def value(self, expression: str) -> Any:
-        return json.loads(self.sql(f"SELECT JSON_ARRAY({expression})")[0][0])[0]
 
     def as_user(self, statement: str, *, user: str, password: str, server: str, tls: bool = True) -> Any:
         """Execute a statement on a server over the network, from this host."""
@@ -70,33 +50,9 @@ class Server:
             statement,
         )
 
-    @property
-    def process(self) -> str:
-        return self.host.check_output("systemctl show --property=MainPID --value mysql")
-
     def replicates(self) -> bool:
         status = "SELECT SERVICE_STATE FROM performance_schema.replication_{}_status"
         return self.sql(status.format("connection")) == self.sql(status.format("applier")) == [["ON"]]
-
-    def writable(self) -> None:
-        """Let it take writes again, as playbooks/failover.yml does after a restart."""
-        result = self.module("mysql_primary", reason="failover")
-        assert result.get("writable") is True, result
-
-    def module(self, name: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
-        """The result of a module run on this host."""
-        result = ansible(
-            "ansible",
-            self.name,
-            "--module-name",
-            f"foobar.webstack.{name}",
-            "--args",
-            json.dumps(arguments),
-            *(["--check"] if check else []),
-            ANSIBLE_STDOUT_CALLBACK="ansible.builtin.json",
-            ANSIBLE_LOAD_CALLBACK_PLUGINS="1",
-        )
-        return json.loads(result.stdout)["plays"][0]["tasks"][0]["hosts"][self.name]
 
 
 @contextmanager
@@ -155,30 +111,8 @@ def certificates() -> Certificates:
     return Certificates()
 
 
-def ansible(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [command[0], f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}", *command[1:]],
-        capture_output=True,
-        env=os.environ
-        | {"ANSIBLE_CONFIG": "ansible.cfg", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
-        | environment,
-        text=True,
-        cwd=SCENARIO.parents[1],
-        timeout=600,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="session")
-def wait() -> Callable[[Callable[[], Any], str], None]:
-    """Ask until the answer is true."""
-
-    def until(condition: Callable[[], Any], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
-            time.sleep(0.2)
-
+def wait() -> Callable[[Callable[[], Any], str], Any]:
     return until
 
 

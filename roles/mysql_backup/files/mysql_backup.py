@@ -35,6 +35,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,9 @@ DUMP_SERVER_ID = 4294967200
 POLL_SECONDS = 10
 OPEN_PIECE_SECONDS = 600
 """An archived binary log that does not grow is stored again that often, to say that nothing happened since."""
+
+READER_SECONDS = 3600
+"""For so long a stored binary log stays when a longer one has taken its place: who restores may have chosen it."""
 
 BEHIND_SECONDS = 120
 OTHERS_SECONDS = 300
@@ -206,6 +210,7 @@ class Piece:
     last: int
     until: float
     size: int = 0
+    stored: float = 0
 
 
 @dataclass(frozen=True)
@@ -336,6 +341,19 @@ def select(bases: Sequence[Base], pieces: Sequence[Piece], target: Target) -> tu
 def needed_pieces(base: Base, pieces: Iterable[Piece]) -> list[Piece]:
     """Those that hold something the base may lack, oldest first."""
     return sorted((p for p in pieces if not p.gtids <= base.low), key=lambda p: (p.first, p.until, p.path))
+
+
+def superseded(pieces: Iterable[Piece]) -> dict[str, float]:
+    """Identity of each piece of which a later one, of the same file, holds all: since when that is so."""
+    files: dict[tuple[str, str], list[Piece]] = {}
+    for piece in sorted(pieces, key=lambda p: p.stored):
+        files.setdefault((piece.host, piece.path), []).append(piece)
+    return {
+        earlier.id: later.stored
+        for versions in files.values()
+        for earlier, later in pairwise(versions)
+        if earlier.gtids <= later.gtids
+    }
 
 
 def holes(base: Base, have: Gtids, bases: Iterable[Base], pieces: Iterable[Piece]) -> Gtids:
@@ -579,14 +597,9 @@ class Host:
 
     # The repository
 
-    @property
-    def restic_command(self) -> list[str]:
-        """How restic is called. It waits for a clean-up that has the repository to itself."""
-        fixed = ["restic", "--quiet", "--retry-lock=15m", f"--cache-dir={self.home / 'cache'}"]
-        return [*fixed, *self.settings["restic_options"]]
-
     def restic(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-        return run([*self.restic_command, *arguments], **options)
+        fixed = ["restic", "--quiet", "--retry-lock=15m", f"--cache-dir={self.home / 'cache'}"]
+        return run([*fixed, *self.settings["restic_options"], *arguments], **options)
 
     def store(self, path: Path, tags: Mapping[str, Any]) -> dict[str, Any]:
         """Back up a path; the summary that restic gives."""
@@ -595,6 +608,12 @@ class Host:
         return json.loads(done.stdout.splitlines()[-1])
 
     def contents(self) -> tuple[list[Base], list[Piece]]:
+        """Every base in the repository, and every piece that no other one holds."""
+        bases, pieces = self.everything()
+        replaced = superseded(pieces)
+        return bases, [piece for piece in pieces if piece.id not in replaced]
+
+    def everything(self) -> tuple[list[Base], list[Piece]]:
         """Every base and piece in the repository."""
         bases, pieces = [], []
         for snapshot in json.loads(self.restic("snapshots", "--json").stdout or "[]"):
@@ -624,6 +643,7 @@ class Host:
                         last=int(tags["last"]),
                         until=float(tags["until"]),
                         size=int(tags["size"]),
+                        stored=datetime.fromisoformat(snapshot["time"]).timestamp(),
                     )
                 )
         return sorted(bases, key=lambda base: base.until), sorted(pieces, key=lambda piece: piece.first)
@@ -822,7 +842,11 @@ def archive(host: Host, _: argparse.Namespace) -> None:
     state = host.state()
     mine, why = host.turn("binlog")
     if time.time() - state.get("others_read", 0) > OTHERS_SECONDS:
-        host.note_others(*host.contents())
+        bases, stored_pieces = host.everything()
+        host.note_others(bases, stored_pieces)
+        ended = time.time() - READER_SECONDS
+        if replaced := [name for name, since in superseded(stored_pieces).items() if since < ended]:
+            host.restic("forget", *replaced)
     now = time.time()
     executed = host.mysql.gtids()
     known = Gtids.parse(state.get("covered", "")) | Gtids.parse(state.get("oldest", ""))
@@ -852,11 +876,9 @@ def archive(host: Host, _: argparse.Namespace) -> None:
             }
             summary = host.store(file, tags)
             stored += summary.get("data_added_packed", summary.get("data_added", 0))
-            pieces[str(file)] = {"snapshot": summary["snapshot_id"], "end": found.end, "stored": now}
+            pieces[str(file)] = {"end": found.end, "stored": now}
             known |= gtids_of(found.transactions)
             host.remember(pieces=pieces, covered=str(known))
-            if before:
-                host.restic("forget", before["snapshot"])
         if not is_open:
             file.unlink()
             pieces.pop(str(file), None)
@@ -1019,31 +1041,13 @@ def fetch_base(host: Host, base: Base, folder: Path) -> None:
     host.restic("restore", f"{base.id}:{base.path}", f"--target={folder}")
 
 
-def fetch_piece(host: Host, piece: Piece, file: Path) -> None:
-    """A binary log, or, where it was stored again meanwhile because it had grown, what has taken its place."""
-    while True:
-        with file.open("wb") as output:
-            done = subprocess.run(  # noqa: S603
-                [*host.restic_command, "dump", piece.id, piece.path], stdout=output, stderr=subprocess.PIPE, check=False
-            )
-        if not done.returncode:
-            return
-        there = host.contents()[1]
-        longer = [
-            one for one in there if (one.host, one.path) == (piece.host, piece.path) and not piece.gtids - one.gtids
-        ]
-        if not longer or piece.id in [one.id for one in there]:
-            raise BackupError(f"restic dump {piece.id[:8]}: {' '.join(done.stderr.decode(errors='replace').split())}")
-        piece = max(longer, key=lambda one: one.last)
-
-
 def fetch_pieces(host: Host, pieces: Iterable[Piece], folder: Path) -> list[Scan]:
     """Binary logs, each cut off after its last complete transaction, and what is in them."""
     folder.mkdir()
     scans = []
     for number, piece in enumerate(pieces):
         file = folder / f"{number:06}-{Path(piece.path).name}"
-        fetch_piece(host, piece, file)
+        host.restic("dump", f"--target={file}", piece.id, piece.path)
         found = host.scan(file)
         if lost := piece.gtids - gtids_of(found.transactions):
             raise BackupError(f"the archived binary log {piece.id[:8]} no longer holds {lost}")
