@@ -232,8 +232,13 @@ def test_verbs_killed_at_every_task(play, killed_at, pair, drill, wait_until):
             tasks = []
             for playbook in ("failover.yml", "rejoin.yml"):
                 tasks.append(killed_at(number, playbook))
-                done = play(playbook)
+                # A machine that is too busy to give its evidence in time is refused; once more, then.
+                for runs in range(1, 4):
+                    done = play(playbook)
+                    if done.succeeded:
+                        break
                 assert done.succeeded, (tasks, done.output)
+                run.note("runs_needed", runs)
                 assert pair.primary == new, tasks
             assert pair.broken() == [], tasks
             assert pair.missing(run.load) == set(), tasks
