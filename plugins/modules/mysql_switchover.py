@@ -142,6 +142,16 @@ TRANSACTIONS = (
 )
 
 
+def never_had(source: Server, gtids: str, seconds: float) -> str:
+    """Which of a replica's transactions the source does not have.
+
+    A source that waits for the acknowledgement (AFTER_SYNC) has its own commit a moment later than the replica.
+    """
+    if not gtids or not int(source.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [gtids, seconds])):
+        return ""
+    return one_line(source.value("GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", [gtids]))
+
+
 def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoint) -> tuple[Sight, dict[str, Any]]:
     """Both servers as they are, and the candidate's channel."""
     old.rows("SET SESSION time_zone = 'SYSTEM'")
@@ -155,7 +165,7 @@ def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoi
     )
     # By now the candidate may have what came after: the old source is asked again.
     errant = candidate.value("GTID_SUBTRACT(@@GLOBAL.gtid_executed, %s)", [executed])
-    errant = old.value("GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", [one_line(errant)])
+    errant = never_had(old, one_line(errant), params["max_lag"])
     refused = ""
     fetching = Server.remote(
         forward.host, forward.port, forward.user, forward.password, tls=forward.tls, ca=forward.ca, timeout=PATIENCE
@@ -187,7 +197,7 @@ def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoi
         receiver=channel.get("receiver") == "ON",
         applier=channel.get("applier") == "ON",
         caught_up=caught_up,
-        errant=one_line(errant),
+        errant=errant,
         semi_sync=here.get("rpl_semi_sync_source_enabled") == "ON",
         acknowledged=status.get("rpl_semi_sync_source_status") == "ON"
         and int(status.get("rpl_semi_sync_source_clients", 0)) > 0,
