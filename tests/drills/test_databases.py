@@ -92,7 +92,7 @@ def test_replica_with_writes_of_its_own(play, pair, drill, wait_until):
 
         gtid = write_astray(pair, old, "astray_again")
         since = run.mark()
-        done = play("site.yml", "-e", "mysql_replication_reprovision=true")
+        done = play("database.yml", "-e", "mysql_replication_reprovision=true")
         assert done.succeeded, done.output
         run.note("rebuild_seconds", time.monotonic() - since)
         assert gtid not in pair.sql(old, "SELECT @@GLOBAL.gtid_executed")
