@@ -100,9 +100,8 @@ def decide(evidence: Mapping[str, Evidence], request: Request) -> Verdict:
     writable = [name for name, role in roles.items() if role == "primary"]
     if len(writable) > 1:
         return _refuse(
-            f"{' and '.join(writable)} take writes at the same time. Stop MySQL on the one that the application"
-            f" does not"
-            " use, then run playbooks/rejoin.yml: it saves what only that one has"
+            f"{' and '.join(writable)} take writes at the same time. Stop MySQL on the one whose latest writes"
+            " matter less, then run playbooks/rejoin.yml: it saves what only that one has"
         )
     candidate = request.candidate or _only_replica(roles)
     if writable and writable[0] == candidate:

@@ -329,7 +329,7 @@ def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[D
     if len(writable) > 1:
         raise TopologyError(
             f"databases: {_listed(writable)} take writes at the same time; nothing was changed. Stop MySQL on the one"
-            " that the application does not use, then run playbooks/rejoin.yml: it saves what only that one has"
+            " whose latest writes matter less, then run playbooks/rejoin.yml: it saves what only that one has"
         )
     primary = writable[0] if writable else _holder(meant.name, [host.name for host in hosts], found)
     if primary == meant.name:

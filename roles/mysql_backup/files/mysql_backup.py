@@ -1373,7 +1373,7 @@ def arguments() -> argparse.Namespace:
     commands["verify"].add_argument("--now", action="store_true", help="whether or not it is this host's turn")
     commands["find"].add_argument("pattern", nargs="?", default="", help="regular expression, such as 'DROP TABLE'")
     for name, meaning in {
-        "to": "time in UTC, such as '2026-11-23 12:00:00'",
+        "to": "time in UTC, such as 2026-11-23T12:00:00",
         "gtid": "up to this transaction, itself included",
         "before-gtid": "up to this transaction, itself not included",
         "databases": "databases to dump, separated by commas",
