@@ -347,6 +347,11 @@ def _holder(meant: str, names: Sequence[str], found: Mapping[str, str]) -> str:
             " data; nothing was changed. Make the one with the data the primary with playbooks/failover.yml -e"
             f" webstack_primary={filled[0]}, then run this again"
         )
+    if found.get(meant) == "fresh" and (absent := [name for name in names if name not in found]):
+        raise TopologyError(
+            f"databases: {meant}, the primary, is empty, and {_listed(absent)} was not asked whether it has the data;"
+            " nothing was changed. Run this without --limit"
+        )
     holders = [name for name, role in found.items() if role in ("read_only", "down")]
     if found.get(meant) == "replica":
         candidates = holders or [name for name in names if name not in found]
