@@ -13,9 +13,8 @@ short_description: Makes a MySQL server take writes, where there is a reason to
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Every server is configured read-only, so that one that has crashed and restarted takes no writes. This module is
-  what
-    makes one writable, and only for one of the reasons that O(reason) knows. Without one that holds, it changes nothing
-    and says in RV(msg) which verb would.
+    what makes one writable, and only for one of the reasons that O(reason) knows. Without one that holds, it changes
+    nothing and says in RV(msg) which verb would.
   - Does nothing where another server of O(others) takes writes, but fail.
 attributes:
   check_mode:

@@ -215,10 +215,12 @@ class Pair:
             self._wait_until(lambda name=name: self.on(name).run("systemctl status dbus").rc == 0, f"{name} to start")
             self.connect(name)
             self.on(name).run("systemctl reset-failed mysql; systemctl start mysql")
-        roles = self.roles()
-        if "primary" not in roles.values():
-            candidate = next((name for name, role in roles.items() if role == "replica"), self.names[0])
-            play("failover.yml", "-e", f"webstack_primary={candidate}", "-e", "webstack_accept_loss_seconds=inf")
+        # The old primary, which is read-only now, before the replica that everybody sees it beside.
+        for role in ("read_only", "replica"):
+            for name, found in self.roles().items():
+                if found == role and "primary" not in self.roles().values():
+                    accept = ["-e", "webstack_accept_loss_seconds=inf"]
+                    play("failover.yml", "-e", f"webstack_primary={name}", *accept)
         lost = [name for name, role in self.roles().items() if role != "primary"]
         play("rejoin.yml", "-e", f"webstack_rejoin={(lost or self.names)[0]}")
 

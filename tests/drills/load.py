@@ -4,6 +4,7 @@ Figures go to DRILL_RESULTS (a folder, default build/drills), for each drill a J
 """
 
 import json
+import math
 import os
 import statistics
 import struct
@@ -301,23 +302,25 @@ def picture(moments: Sequence[Moment], marks: Iterable[float] = (), width: int =
     """A PNG of the requests over time: good writes in green, good reads in blue, failed ones in red, marks in grey."""
     start = min(moment.at for moment in moments)
     span = max(moment.at for moment in moments) - start or 1
+    # A column has a second or more, or it would show single requests.
+    wide = min(width, max(3, math.ceil(width / span)))
 
     def column(at: float) -> int:
-        return min(max(int((at - start) / span * width), 0), width - 1)
+        return min(max(int((at - start) / span * (width // wide)), 0), width // wide - 1)
 
-    columns = [dict.fromkeys(COLOURS, 0) for _ in range(width)]
+    columns = [dict.fromkeys(COLOURS, 0) for _ in range(width // wide)]
     for moment in moments:
         columns[column(moment.at)][moment.kind if moment.good else "failed"] += 1
     most = max(sum(counts.values()) for counts in columns)
     marked = {column(at) for at in marks}
     pixels = [bytearray(b"\xff" * 3 * width) for _ in range(height)]
-    for x, counts in enumerate(columns):
+    for x, counts in ((x, columns[x // wide]) for x in range(width // wide * wide)):
         y = height
         for kind, colour in COLOURS.items():
             for _ in range(round(counts[kind] / most * (height - 10))):
                 y -= 1
                 pixels[y][3 * x : 3 * x + 3] = bytes(colour)
-        for above in range(y if x in marked else 0):
+        for above in range(y if x % wide == 0 and x // wide in marked else 0):
             pixels[above][3 * x : 3 * x + 3] = bytes(MARK)
 
     def chunk(name: bytes, data: bytes) -> bytes:
