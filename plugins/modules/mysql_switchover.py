@@ -131,6 +131,9 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover i
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import CHANNEL
 
+COMMIT_SECONDS = 2
+"""For a commit on the old source that the candidate has already."""
+
 PATIENCE = 10
 """Seconds for an answer; longer than what a statement is told to wait."""
 
@@ -153,9 +156,12 @@ def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoi
     caught_up = bool(channel) and not int(
         candidate.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [executed, params["max_lag"]])
     )
-    # By now the candidate may have what came after: the old source is asked again.
-    errant = candidate.value("GTID_SUBTRACT(@@GLOBAL.gtid_executed, %s)", [executed])
-    errant = old.value("GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", [one_line(errant)])
+    # By now the candidate may have what came after, and even what the old source has not committed yet: that waits for
+    # its acknowledgement (AFTER_SYNC).
+    ahead = one_line(candidate.value("GTID_SUBTRACT(@@GLOBAL.gtid_executed, %s)", [executed]))
+    if ahead:
+        old.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [ahead, COMMIT_SECONDS])
+    errant = old.value("GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", [ahead])
     refused = ""
     fetching = Server.remote(
         forward.host, forward.port, forward.user, forward.password, tls=forward.tls, ca=forward.ca, timeout=PATIENCE
