@@ -22,6 +22,9 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_gtid import 
 FOR_EVER_MS = 86_400_000
 """A semi-synchronous timeout of a day or more says that writes are to wait for a replica, however long that takes."""
 
+ANSWER_SECONDS = 300
+"""For the operator to read a refusal and run the playbook again."""
+
 Evidence = Mapping[str, Any]
 """What the module mysql_topology has said on a host."""
 
@@ -100,12 +103,16 @@ def decide(evidence: Mapping[str, Evidence], request: Request) -> Verdict:
     writable = [name for name, role in roles.items() if role == "primary"]
     if len(writable) > 1:
         return _refuse(
-            f"{' and '.join(writable)} take writes at the same time. Stop MySQL on the one that the application"
-            f" does not"
-            " use, then run playbooks/rejoin.yml: it saves what only that one has"
+            f"{' and '.join(writable)} take writes at the same time. Stop MySQL on the one whose latest writes"
+            " matter less, then run playbooks/rejoin.yml: it saves what only that one has"
         )
-    candidate = request.candidate or _only_replica(roles)
-    if writable and writable[0] == candidate:
+    half = [name for name in writable if (evidence[name].get("server") or {}).get("channel")]
+    candidate = request.candidate or next(iter(half), "") or _only_replica(roles)
+    if candidate in half:
+        return Verdict(
+            candidate=candidate, notes=(f"{candidate} takes writes already, and now its promotion is ended",)
+        )
+    if candidate in writable:
         return Verdict(candidate=candidate, done=f"{candidate} takes writes already; nothing was done")
     if not candidate:
         if writable:
@@ -142,6 +149,11 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
             f"{candidate} replicates from {channel['source_host']}, which is the address of no database host of the"
             " inventory"
         )
+    writing = [name for name in request.databases if name != old and name in evidence and is_primary(evidence[name])]
+    if writing:
+        if request.candidate:
+            return _refuse(f"{writing[0]} takes writes, so {candidate} must not")
+        return Verdict(candidate=writing[0], done=f"{writing[0]} takes writes already; nothing was done")
     if request.powered_off and request.powered_off != old:
         return _refuse(
             f"webstack_confirm_powered_off is {request.powered_off}, but the primary to be replaced is {old}"
@@ -155,6 +167,7 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
             f" repair it"
             " first"
         )
+    _behind_others(case, evidence, request, candidate, old)
     beat = latest_beat(evidence[candidate]["server"])
     _errant(case, evidence[candidate]["server"], beat, request, candidate, old)
     other = len(case.refusals)
@@ -173,6 +186,11 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
     )
 
 
+def is_primary(said: Evidence) -> bool:
+    """Whether a host has said that it takes writes."""
+    return said["role"] == "primary"
+
+
 def applied(channel: Mapping[str, Any], executed: str) -> bool:
     """Whether the relay log is fully applied."""
     return waiting(channel, executed) == 0
@@ -187,17 +205,23 @@ def _majority(case: _Case, evidence: Mapping[str, Evidence], request: Request, o
     """Most of all other hosts, and most of those that the firewall would let through, must not reach it."""
     others = [name for name in dict.fromkeys([*request.everyone, *request.databases]) if name != old]
     with_a_way = [name for name in others if name in request.application or name in request.databases]
-    for voters, which in ((others, "other hosts"), (with_a_way, "hosts that speak with databases")):
+    for everybody, which in ((others, "other hosts"), (with_a_way, "hosts that speak with databases")):
+        # Of a host that is off, nobody who is off as well has to say anything.
+        voters = [name for name in everybody if request.powered_off != old or name in evidence]
         lost = [name for name in voters if name in evidence and not evidence[name]["reached"].get(old)]
         if len(lost) * 2 <= len(voters):
             reaching = [name for name in voters if name in evidence and name not in lost]
+            silent = [name for name in voters if name not in evidence]
             role = evidence[old]["role"] if old in evidence else ""
             case.refusals.append(
                 f"{old}: only {len(lost)} of {len(voters)} {which} cannot reach its MySQL, which is no majority"
-                f" ({', '.join(reaching) or 'none'} can)."
+                f" ({', '.join(reaching) or 'none'} can"
+                f"{', and nothing is known of ' + ', '.join(silent) if silent else ''})."
                 + (
                     f" It has restarted and takes no writes: make it writable again with -e webstack_primary={old}"
                     if role == "read_only"
+                    else f" If {old} is powered off, add -e webstack_confirm_powered_off={old}"
+                    if silent and old not in evidence
                     else " Use playbooks/switchover.yml if it works"
                 )
             )
@@ -239,6 +263,25 @@ def errant(server: Mapping[str, Any], beat: Mapping[str, Any]) -> GtidSet:
     """What the candidate has and its source never had: neither by the heartbeat nor committed on the source itself."""
     executed = GtidSet.parse(server["gtid_executed"])
     return executed.without(beat["server_uuid"]) - GtidSet.parse(beat["gtid_executed"])
+
+
+def held(server: Mapping[str, Any]) -> GtidSet:
+    """What a server has executed or received."""
+    received = server["channel"]["received"] if server["channel"] else ""
+    return GtidSet.parse(f"{server['gtid_executed']},{received}")
+
+
+def _behind_others(case: _Case, evidence: Mapping[str, Evidence], request: Request, candidate: str, old: str) -> None:
+    """Of several replicas, one acknowledges: the one that has everything takes over."""
+    here = held(evidence[candidate]["server"])
+    for name in request.databases:
+        if name in (candidate, old) or name not in evidence or not evidence[name]["server"]:
+            continue
+        if missing := held(evidence[name]["server"]) - here:
+            case.refusals.append(
+                f"{name} has {missing.count} transactions that {candidate} has not: {missing}. Let {name} take over:"
+                f" -e webstack_primary={name}"
+            )
 
 
 def _errant(
@@ -294,6 +337,14 @@ def _lossless(
     unknown, window = [], -math.inf
     if until is None:
         unknown.append(f"{candidate} has no heartbeat of {old} that a replica acknowledged")
+    if not here["server"]["channel"]["received"]:
+        # relay_log_recovery: a replica that restarts fetches anew what it had not applied, and there is nobody to ask.
+        unknown.append(f"{candidate} has restarted since, and what it had received and not applied is gone")
+    unknown += [
+        f"{name} cannot be asked what it has"
+        for name in request.databases
+        if name not in (candidate, old) and not evidence.get(name, {}).get("server")
+    ]
     apart = clocks_apart(evidence, candidate, old)
     if apart is None:
         unknown.append(f"the clock of {old} was never compared with that of {candidate}")
@@ -332,9 +383,12 @@ def _lossless(
     if request.accepted_loss >= limit:
         case.notes.append(f"{amount}, which you accepted ({reason})")
         return
+    # What is not known grows until the next run, and until the old primary is fenced.
+    enough = f"{limit + (ANSWER_SECONDS if unknown else 0)}" if until is not None else "inf"
     case.refusals.append(
-        f"it is not proven that {candidate} has every acknowledged write: {reason}. {amount[0].upper()}{amount[1:]}. To"
-        f" accept that, add -e webstack_accept_loss_seconds={limit if until is not None else 'inf'}"
+        f"it is not proven that {candidate} has every acknowledged write: {reason}. {amount[0].upper()}{amount[1:]}"
+        f"{', and more with every second' if unknown and until is not None else ''}. To accept that, add"
+        f" -e webstack_accept_loss_seconds={enough}"
     )
 
 

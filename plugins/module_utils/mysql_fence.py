@@ -11,6 +11,29 @@ TABLE = "inet webstack_fence"
 PRIORITY = -250
 """Before connection tracking (-200, nft(8)) and every filter: existing connections are cut, too."""
 
+RULES_FILE, UNIT = "/etc/nftables-webstack-fence.conf", "webstack-fence.service"
+
+UNIT_TEXT = f"""\
+# A lost database server is cut off; playbooks/rejoin.yml ends that. Neither a reboot nor a restart of nftables does.
+[Unit]
+Description=Fence around a lost database server
+DefaultDependencies=no
+After=local-fs.target nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+Wants=network-pre.target
+Before=network-pre.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=nft -f {RULES_FILE}
+ExecReload=nft -f {RULES_FILE}
+
+[Install]
+WantedBy=sysinit.target
+"""
+
 _DROPPED = re.compile(r"ip6? saddr (\S+) drop")
 
 

@@ -72,9 +72,20 @@ service:
 """
 
 import time
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_fence import TABLE, addresses_in, is_stopped, rules
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_fence import (
+    RULES_FILE,
+    TABLE,
+    UNIT,
+    UNIT_TEXT,
+    addresses_in,
+    is_stopped,
+    rules,
+)
+
+RULES, SYSTEM_UNITS = Path(RULES_FILE), Path("/etc/systemd/system")
 
 POLL_SECONDS = 0.1
 GIVE_UP_SECONDS = 20
@@ -129,12 +140,34 @@ def cut_off(module: AnsibleModule) -> None:
         module.fail_json(msg="nft is missing on this host, so nothing can be cut off here: install nftables")
     result, listing, _error = module.run_command([nft, "list", "table", *TABLE.split()])
     there = addresses_in(listing) if result == 0 else []
-    changed = there != wanted
+    kept = RULES.read_text() if RULES.exists() else rules([])
+    changed = there != wanted or kept != rules(wanted)
     if changed and not module.check_mode:
         result, _output, error = module.run_command([nft, "-f", "-"], data=rules(wanted))
         if result != 0:
             module.fail_json(msg=f"nftables refuses to cut off {', '.join(wanted)}: {error.strip()}")
+        keep(module, wanted)
     module.exit_json(changed=changed, diff={"before": {"cut off": there}, "after": {"cut off": wanted}})
+
+
+def keep(module: AnsibleModule, wanted: list[str]) -> None:
+    """Have the host cut off the same after a reboot, too."""
+    unit = SYSTEM_UNITS / UNIT
+    if wanted:
+        RULES.write_text(rules(wanted))
+        unit.write_text(UNIT_TEXT)
+    commands = [["daemon-reload"], ["enable", "--now", UNIT]] if wanted else [["disable", "--now", UNIT]]
+    if not wanted and not unit.exists():
+        commands = []
+    for command in commands:
+        result, _output, error = module.run_command(["systemctl", *command])
+        if result != 0:
+            module.fail_json(msg=f"systemctl {' '.join(command)}: {error.strip()}")
+    if not wanted:
+        RULES.unlink(missing_ok=True)
+        unit.unlink(missing_ok=True)
+        if commands:
+            module.run_command(["systemctl", "daemon-reload"])
 
 
 def main() -> None:

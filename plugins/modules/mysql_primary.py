@@ -53,6 +53,7 @@ options:
         description: Address.
         type: str
         required: true
+        aliases: [address]
       port:
         description: TCP port.
         type: int
@@ -262,7 +263,10 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"host": {"type": "str", "required": True}, "port": {"type": "int", "default": 3306}},
+                "options": {
+                    "host": {"type": "str", "required": True, "aliases": ["address"]},
+                    "port": {"type": "int", "default": 3306},
+                },
             },
             "user": {"type": "str"},
             "password": {"type": "str", "no_log": True},

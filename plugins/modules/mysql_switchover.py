@@ -131,6 +131,9 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover i
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import CHANNEL
 
+COMMIT_SECONDS = 2
+"""For a commit on the old source that the candidate has already."""
+
 PATIENCE = 10
 """Seconds for an answer; longer than what a statement is told to wait."""
 
@@ -140,16 +143,6 @@ TRANSACTIONS = (
     " JOIN performance_schema.processlist p ON p.ID = t.trx_mysql_thread_id"
     " WHERE t.trx_rows_modified > 0 AND TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) > %s ORDER BY seconds DESC LIMIT 5"
 )
-
-
-def never_had(source: Server, gtids: str, seconds: float) -> str:
-    """Which of a replica's transactions the source does not have.
-
-    A source that waits for the acknowledgement (AFTER_SYNC) has its own commit a moment later than the replica.
-    """
-    if not gtids or not int(source.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [gtids, seconds])):
-        return ""
-    return one_line(source.value("GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", [gtids]))
 
 
 def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoint) -> tuple[Sight, dict[str, Any]]:
@@ -163,9 +156,12 @@ def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoi
     caught_up = bool(channel) and not int(
         candidate.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [executed, params["max_lag"]])
     )
-    # By now the candidate may have what came after: the old source is asked again.
-    errant = candidate.value("GTID_SUBTRACT(@@GLOBAL.gtid_executed, %s)", [executed])
-    errant = never_had(old, one_line(errant), params["max_lag"])
+    # By now the candidate may have what came after, and even what the old source has not committed yet: that waits for
+    # its acknowledgement (AFTER_SYNC).
+    ahead = one_line(candidate.value("GTID_SUBTRACT(@@GLOBAL.gtid_executed, %s)", [executed]))
+    if ahead:
+        old.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [ahead, COMMIT_SECONDS])
+    errant = old.value("GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", [ahead])
     refused = ""
     fetching = Server.remote(
         forward.host, forward.port, forward.user, forward.password, tls=forward.tls, ca=forward.ca, timeout=PATIENCE
@@ -197,7 +193,7 @@ def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoi
         receiver=channel.get("receiver") == "ON",
         applier=channel.get("applier") == "ON",
         caught_up=caught_up,
-        errant=errant,
+        errant=one_line(errant),
         semi_sync=here.get("rpl_semi_sync_source_enabled") == "ON",
         acknowledged=status.get("rpl_semi_sync_source_status") == "ON"
         and int(status.get("rpl_semi_sync_source_clients", 0)) > 0,

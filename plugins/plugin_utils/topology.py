@@ -329,7 +329,7 @@ def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[D
     if len(writable) > 1:
         raise TopologyError(
             f"databases: {_listed(writable)} take writes at the same time; nothing was changed. Stop MySQL on the one"
-            " that the application does not use, then run playbooks/rejoin.yml: it saves what only that one has"
+            " whose latest writes matter less, then run playbooks/rejoin.yml: it saves what only that one has"
         )
     primary = writable[0] if writable else _holder(meant.name, [host.name for host in hosts], found)
     if primary == meant.name:
@@ -346,6 +346,11 @@ def _holder(meant: str, names: Sequence[str], found: Mapping[str, str]) -> str:
             f"databases: {meant}, the primary, is empty, but {_listed(filled)} {'has' if len(filled) == 1 else 'have'}"
             " data; nothing was changed. Make the one with the data the primary with playbooks/failover.yml -e"
             f" webstack_primary={filled[0]}, then run this again"
+        )
+    if found.get(meant) == "fresh" and (absent := [name for name in names if name not in found]):
+        raise TopologyError(
+            f"databases: {meant}, the primary, is empty, and {_listed(absent)} was not asked whether it has the data;"
+            " nothing was changed. Run this without --limit"
         )
     holders = [name for name, role in found.items() if role in ("read_only", "down")]
     if found.get(meant) == "replica":

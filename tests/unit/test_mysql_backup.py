@@ -123,7 +123,7 @@ def test_times_are_utc(text):
 
 
 def test_what_is_no_time_is_said():
-    with pytest.raises(BackupError, match="such as 2026-11-23 12:00:00"):
+    with pytest.raises(BackupError, match="such as 2026-11-23T12:00:00"):
         mysql_backup.parse_time("yesterday")
 
 
@@ -196,6 +196,17 @@ def test_a_replica_that_is_behind_ends_no_history():
     """Its archive is the newest, and what the primary had archived before is still taken."""
     behind = piece(f"{A}:86-88", 286, 288, until=320, executed=f"{A}:1-88", path="/spool/4/binlog.000001")
     assert mysql_backup.lineage(BASES, [*PIECES, OLD, behind], Target()) == parse(f"{A}:1-95")
+
+
+@pytest.mark.parametrize("target", [Target(), Target(at=250.0), Target(gtid=f"{A}:85")])
+def test_new_servers_in_the_place_of_lost_ones_are_no_history(target):
+    """Both servers are lost, new ones have committed already, and the old data is wanted."""
+    anew = piece(f"{B}:1-9", 401, 409, until=410, executed=f"{B}:1-9", path="/spool/1/binlog.000001")
+    assert mysql_backup.lineage(BASES, [*PIECES, anew], target) == mysql_backup.lineage(BASES, PIECES, target)
+    assert mysql_backup.select(BASES, [*PIECES, anew], target)[1] == mysql_backup.select(BASES, PIECES, target)[1]
+    backed_up = base(f"{B}:1-9", f"{B}:1-9", 420)
+    after = mysql_backup.lineage([*BASES, backed_up], [*PIECES, anew], target)
+    assert (after == anew.gtids) is (target == Target())
 
 
 def test_a_base_of_the_lost_history_is_not_taken():

@@ -301,10 +301,78 @@ def test_what_is_unclear_is_refused(roles: dict[str, str], asked: str, reason: s
 def test_what_is_done_is_not_done_again() -> None:
     evidence = crash()
     evidence["db2"]["role"] = "primary"
+    evidence["db2"]["server"]["channel"] = None
     for asked in ("", "db2"):
         verdict = ask(evidence, candidate=asked)
         assert verdict.refusals == ()
         assert "takes writes" in verdict.done
+
+
+def test_a_promotion_that_was_interrupted_is_finished() -> None:
+    """It takes writes and is a replica still. Catches a state that no verb leads out of."""
+    evidence = crash()
+    evidence["db2"]["role"] = "primary"
+    verdict = ask(evidence)
+    assert (verdict.refusals, verdict.done, verdict.candidate, verdict.fence_on) == ((), "", "db2", ())
+
+
+def three() -> dict[str, Any]:
+    """db3 replicates from db1 as well, and has everything."""
+    evidence = crash()
+    evidence["db3"] = copy.deepcopy(evidence["db2"])
+    evidence["db3"]["server"]["server_uuid"] = C
+    for found in evidence.values():
+        found["clocks"] |= {"db3": found["clocks"]["db2"]} if found["clocks"] else {}
+    return evidence
+
+
+THREE = {"databases": PAIR | {"db3": "198.18.0.33"}, "candidate": "db3"}
+
+
+def test_of_several_replicas_the_one_that_has_everything_takes_over() -> None:
+    """One replica acknowledges for all. Catches one that lags and is called lossless."""
+    evidence = three()
+    assert ask(evidence, **THREE).refusals == ()
+    evidence["db2"]["server"]["channel"]["received"] = f"{A}:50-105"
+    assert "db2 has 6 transactions that db3 has not" in refusal(evidence, **THREE)
+    evidence["db2"] = host("down")
+    assert "db2 cannot be asked what it has" in refusal(evidence, **THREE)
+
+
+def test_nobody_becomes_the_second_primary() -> None:
+    """db2 took over, and db3 still replicates from the lost db1."""
+    evidence = three()
+    evidence["db2"]["role"] = "primary"
+    evidence["db2"]["server"]["channel"] = None
+    assert ask(evidence, **THREE | {"candidate": ""}).done == "db2 takes writes already; nothing was done"
+    assert refusal(evidence, **THREE) == "db2 takes writes, so db3 must not"
+
+
+def test_a_replica_that_has_restarted_proves_nothing() -> None:
+    """What it had received and not applied is thrown away then (relay_log_recovery)."""
+    evidence = crash()
+    evidence["db2"]["server"]["channel"]["received"] = ""
+    assert "db2 has restarted since" in refusal(evidence)
+
+
+def test_of_a_host_that_is_off_only_those_who_can_be_asked_vote() -> None:
+    """A rack is lost. Catches a failover that nothing but an edited inventory permits."""
+    evidence = power_loss()
+    for name in ("web1", "web2", "lb1"):
+        del evidence[name]
+    assert any("no majority" in one for one in ask(evidence, accepted_loss=math.inf).refusals)
+    assert ask(evidence, accepted_loss=math.inf, powered_off="db1").refusals == ()
+    evidence["lb2"]["reached"]["db1"] = evidence["db2"]["reached"]["db1"] = True
+    assert "no majority" in refusal(evidence, accepted_loss=math.inf, powered_off="db1")
+
+
+def test_what_a_refusal_tells_to_add_is_enough_some_minutes_later() -> None:
+    evidence = crash()
+    evidence["web1"]["seen"] = {}
+    told = int(refusal(evidence).rpartition("=")[2])
+    for found in evidence.values():
+        found["time"] += 120
+    assert ask(evidence, accepted_loss=told).refusals == ()
 
 
 def test_a_working_primary_is_not_replaced() -> None:

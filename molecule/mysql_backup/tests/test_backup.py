@@ -280,13 +280,13 @@ def credentials(db1, db2):
     def give(password):
         text = re.sub(r"RESTIC_PASSWORD=.*", f'RESTIC_PASSWORD="{password}"', first)
         for server in (db1, db2):
-            server.host.check_output(f"printf %s %s >{ENVIRONMENT}", text)
+            server.host.check_output("printf %s %s >%s", "%s", text, ENVIRONMENT)
 
     yield give
     for server in (db1, db2):
         if server.host.run("mysql-backup list").rc == 0:
             server.host.check_output(f"cp -p {ENVIRONMENT} {ENVIRONMENT}.works")
-        server.host.check_output(f"printf %s %s >{ENVIRONMENT}", first)
+        server.host.check_output("printf %s %s >%s", "%s", first, ENVIRONMENT)
         assert server.tool("init").rc == 0
         server.host.check_output(f"cp -p {ENVIRONMENT} {ENVIRONMENT}.works")
 

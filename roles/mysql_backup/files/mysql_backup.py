@@ -267,7 +267,7 @@ def parse_time(text: str) -> float:
     for form in ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"):
         with contextlib.suppress(ValueError):
             return datetime.strptime(plain, form).replace(tzinfo=UTC).timestamp()
-    raise BackupError(f"{text!r} is no time; write it in UTC, such as 2026-11-23 12:00:00")
+    raise BackupError(f"{text!r} is no time; write it in UTC, such as 2026-11-23T12:00:00")
 
 
 def choose_base(bases: Iterable[Base], pieces: Sequence[Piece], target: Target) -> Base:
@@ -319,11 +319,14 @@ def lineage(bases: Iterable[Base], pieces: Iterable[Piece], target: Target) -> G
 
     A failover that lost something leaves two: what the old primary went on to commit alone, and what the new one did.
     Replaying both would give data that never was. The newest one is taken, or that of the transaction asked for. What
-    another server had beyond it, without lacking any of it, is the same history, further on.
+    another server had beyond it, without lacking any of it, is the same history, further on. One that no base is the
+    beginning of cannot be restored: that of new, empty servers that stand in the place of lost ones.
     """
     ends = [(base.until, base.high) for base in bases]
     ends += [(max(one.until, one.last / MICROSECONDS), one.executed | one.gtids) for one in pieces]
     ends.sort(key=lambda end: end[0], reverse=True)
+    begun = [base.high for base in bases if target.at is None or base.until <= target.at]
+    ends = [end for end in ends if any(base <= end[1] for base in begun)] or ends
     if target.transaction:
         wanted = Gtids.parse(target.transaction)
         ends = [end for end in ends if wanted <= end[1]] or ends
@@ -1370,7 +1373,7 @@ def arguments() -> argparse.Namespace:
     commands["verify"].add_argument("--now", action="store_true", help="whether or not it is this host's turn")
     commands["find"].add_argument("pattern", nargs="?", default="", help="regular expression, such as 'DROP TABLE'")
     for name, meaning in {
-        "to": "time in UTC, such as '2026-11-23 12:00:00'",
+        "to": "time in UTC, such as 2026-11-23T12:00:00",
         "gtid": "up to this transaction, itself included",
         "before-gtid": "up to this transaction, itself not included",
         "databases": "databases to dump, separated by commas",

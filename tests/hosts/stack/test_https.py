@@ -1,6 +1,5 @@
 """HTTPS as a visitor and an attacker meet it at the front door, on any inventory. Nothing is written."""
 
-import socket
 import ssl
 
 import pytest
@@ -25,22 +24,18 @@ def test_versions_before_tls_1_2_are_refused(front_door, most, taken):
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.maximum_version = most
-    with socket.create_connection((front_door.address, front_door.port), 60) as plain:
-        try:
-            with context.wrap_socket(plain, server_hostname=front_door.host):
-                agreed = True
-        except (ssl.SSLError, ConnectionError):
-            agreed = False
+    try:
+        front_door.handshake(context).close()
+        agreed = True
+    except (ssl.SSLError, ConnectionError):
+        agreed = False
     assert agreed is taken
 
 
 def test_http_2_is_spoken(front_door):
     context = ssl.create_default_context(cafile=str(front_door.ca))
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with (
-        socket.create_connection((front_door.address, front_door.port), 60) as plain,
-        context.wrap_socket(plain, server_hostname=front_door.host) as connection,
-    ):
+    with front_door.handshake(context) as connection:
         assert connection.selected_alpn_protocol() == "h2"
 
 
