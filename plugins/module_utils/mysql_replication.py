@@ -18,6 +18,9 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_errors impor
 
 HIDDEN = "********"
 
+COMMIT_SECONDS = 2
+"""For a commit that waits for its acknowledgement, so that a replica has it and its source not yet (AFTER_SYNC)."""
+
 
 @dataclass(frozen=True)
 class Endpoint:

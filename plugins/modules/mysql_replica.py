@@ -184,6 +184,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_errors import explain
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import (
+    COMMIT_SECONDS,
     READ_ONLY,
     Channel,
     Endpoint,
@@ -310,11 +311,16 @@ def observe_source(endpoint: Endpoint, server: Server, local: Local, timeout: in
         )
         try:
             variables, plugins = remote.variables(), remote.plugins()
+            executed = variables["gtid_executed"]
+            # What waits there for an acknowledgement, and so is here and not yet committed there, is no errant transaction.
+            if ahead := text(server.value("GTID_SUBTRACT(%s, %s)", [local.gtid_executed, executed])):
+                remote.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [ahead, COMMIT_SECONDS])
+                executed = text(remote.value("@@GLOBAL.gtid_executed"))
         finally:
             remote.close()
     except ServerError as error:
         return Unreachable(error.number, str(error))
-    executed, purged = variables["gtid_executed"], variables["gtid_purged"]
+    purged = variables["gtid_purged"]
     return Source(
         version=variables["version"],
         server_uuid=variables["server_uuid"],

@@ -119,7 +119,7 @@ gap_seconds:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import COMMIT_SECONDS, Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import (
     BLOCKERS,
@@ -130,9 +130,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover i
     one_line,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import CHANNEL
-
-COMMIT_SECONDS = 2
-"""For a commit on the old source that the candidate has already."""
 
 PATIENCE = 10
 """Seconds for an answer; longer than what a statement is told to wait."""
