@@ -312,7 +312,7 @@ def observe_source(endpoint: Endpoint, server: Server, local: Local, timeout: in
         try:
             variables, plugins = remote.variables(), remote.plugins()
             executed = variables["gtid_executed"]
-            # What waits there for an acknowledgement, and so is here and not yet committed there, is no errant transaction.
+            # A commit that waits there for its acknowledgement is here already; it is no errant transaction.
             if ahead := text(server.value("GTID_SUBTRACT(%s, %s)", [local.gtid_executed, executed])):
                 remote.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [ahead, COMMIT_SECONDS])
                 executed = text(remote.value("@@GLOBAL.gtid_executed"))
