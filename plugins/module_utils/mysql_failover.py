@@ -313,9 +313,8 @@ def _errant(
 def proven_until(beat: Mapping[str, Any] | None) -> float | None:
     """The moment, by the source's clock, before which every acknowledged write is on whoever has this heartbeat.
 
-    When the heartbeat `confirmed` was acknowledged, so was every commit before it, and none ends semi-sync before it
-    has
-    waited for the timeout.
+    When the heartbeat `confirmed` was acknowledged, so was every commit before it, and none ends semi-sync before
+    it has waited for the timeout.
     """
     if beat is None or beat["confirmed"] is None:
         return None
@@ -330,8 +329,7 @@ def _lossless(
     old: str,
     beat: Mapping[str, Any] | None,
 ) -> None:
-    """Every application host has to have lost the old primary before the moment up to which the heartbeat proves"
-    " all."""
+    """Every application host has to have lost the old primary before what the heartbeat proves ends."""
     here = evidence[candidate]
     until = proven_until(beat)
     unknown, window = [], -math.inf
@@ -405,8 +403,7 @@ def clocks_apart(evidence: Mapping[str, Evidence], candidate: str, old: str) -> 
 def lost_since(
     evidence: Mapping[str, Evidence], name: str, candidate: str, old: str, margin: float
 ) -> tuple[float | None, str]:
-    """Since when, by the candidate's clock, an application host has not written to the old primary; or why not"
-    " known."""
+    """Since when, by the candidate's clock, an application host has not written to the old primary, or why unknown."""
     if name not in evidence:
         return None, f"{name} cannot be asked since when it has lost {old}"
     seen = evidence[name]["seen"].get(old)
@@ -428,8 +425,7 @@ def lost_since(
 
 
 def _reinstatement(evidence: Mapping[str, Evidence], request: Request, candidate: str) -> Verdict:
-    """A primary that has restarted, and so takes no writes, takes them again: it has all data, and nobody else"
-    " writes."""
+    """A primary that has restarted takes writes again: it has all data, and nobody else writes."""
     case = _Case()
     own = GtidSet.parse(evidence[candidate]["server"]["gtid_executed"])
     for name in request.databases:

@@ -17,6 +17,11 @@ except ImportError:
 MINIMUM = (8, 4)
 """The first series whose statements and tables all have the names used here."""
 
+LOGIN_OPTIONS = {
+    "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+    "login_user": {"type": "str", "default": "root"},
+}
+"""What every module that speaks with the host's own server takes; documented in the fragment mysql."""
 
 NOBODY_ANSWERS = frozenset({2002, 2003})
 

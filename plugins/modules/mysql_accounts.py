@@ -135,7 +135,12 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_accounts imp
     granted,
     plan,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError, unsupported
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+    LOGIN_OPTIONS,
+    Server,
+    ServerError,
+    unsupported,
+)
 
 TIMEOUT = 60
 """Seconds for a statement. One that waits for a replica's acknowledgement takes the semi-synchronous timeout."""
@@ -275,8 +280,7 @@ def main() -> None:
             "purge": {"type": "bool", "default": False},
             "discard_old_passwords": {"type": "bool", "default": False, "no_log": False},
             "replace_old_passwords": {"type": "bool", "default": False, "no_log": False},
-            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-            "login_user": {"type": "str", "default": "root"},
+            **LOGIN_OPTIONS,
         },
         supports_check_mode=True,
     )

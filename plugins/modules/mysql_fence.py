@@ -15,7 +15,8 @@ description:
   - O(state=stopped) stops the MySQL server of the host that it runs on, killing it if it does not stop, and returns
     only when systemd says that it is stopped.
   - O(state=cut_off) makes the host that it runs on exchange nothing any more with the O(addresses), on connections that
-    exist neither. The rules are a table of their own, C(inet webstack_fence), and are gone after a restart of the host.
+    exist neither. The rules are a table of their own, C(inet webstack_fence), which the unit C(webstack-fence) loads
+    again after a reboot.
   - O(state=open) removes them.
 attributes:
   check_mode:
@@ -153,21 +154,22 @@ def cut_off(module: AnsibleModule) -> None:
 def keep(module: AnsibleModule, wanted: list[str]) -> None:
     """Have the host cut off the same after a reboot, too."""
     unit = SYSTEM_UNITS / UNIT
+
+    def systemctl(*arguments: str) -> None:
+        result, _output, error = module.run_command(["systemctl", *arguments])
+        if result != 0:
+            module.fail_json(msg=f"systemctl {' '.join(arguments)}: {error.strip()}")
+
     if wanted:
         RULES.write_text(rules(wanted))
         unit.write_text(UNIT_TEXT)
-    commands = [["daemon-reload"], ["enable", "--now", UNIT]] if wanted else [["disable", "--now", UNIT]]
-    if not wanted and not unit.exists():
-        commands = []
-    for command in commands:
-        result, _output, error = module.run_command(["systemctl", *command])
-        if result != 0:
-            module.fail_json(msg=f"systemctl {' '.join(command)}: {error.strip()}")
-    if not wanted:
+        systemctl("daemon-reload")
+        systemctl("enable", "--now", UNIT)
+    elif unit.exists():
+        systemctl("disable", "--now", UNIT)
         RULES.unlink(missing_ok=True)
-        unit.unlink(missing_ok=True)
-        if commands:
-            module.run_command(["systemctl", "daemon-reload"])
+        unit.unlink()
+        systemctl("daemon-reload")
 
 
 def main() -> None:

@@ -114,7 +114,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_failover import applied
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import NoServerError, Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+    LOGIN_OPTIONS,
+    NoServerError,
+    Server,
+    ServerError,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import OPEN, one_line
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import observe
 
@@ -134,9 +139,8 @@ def permission(role: str, reason: str, *, takes_writes: bool) -> str:
         return ""
     return (
         "This server has data and takes no writes, as after a crash, and nobody else is known to take any. It is"
-        " left so"
-        " until you decide: playbooks/failover.yml with -e webstack_primary=<this host> makes it take writes again,"
-        " where it has everything that the others have"
+        " left so until you decide: playbooks/failover.yml with -e webstack_primary=<this host> makes it take writes"
+        " again, where it has everything that the others have"
     )
 
 
@@ -273,8 +277,7 @@ def main() -> None:
             "tls": {"type": "bool", "default": True},
             "ca": {"type": "path"},
             "timeout": {"type": "int", "default": 60},
-            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-            "login_user": {"type": "str", "default": "root"},
+            **LOGIN_OPTIONS,
         },
         required_together=[("user", "password")],
         supports_check_mode=True,

@@ -80,7 +80,12 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_gtid import GtidSet
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import NoServerError, Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+    LOGIN_OPTIONS,
+    NoServerError,
+    Server,
+    ServerError,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import one_line
 
 PATIENCE = 10
@@ -200,8 +205,7 @@ def main() -> None:
             "directory": {"type": "path", "default": "/var/backups/webstack"},
             "service": {"type": "str", "default": "mysql"},
             "timeout": {"type": "int", "default": 120},
-            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-            "login_user": {"type": "str", "default": "root"},
+            **LOGIN_OPTIONS,
         },
         supports_check_mode=True,
     )

@@ -199,6 +199,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication 
     waiting_is_over,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+    LOGIN_OPTIONS,
     NoServerError,
     Server,
     ServerError,
@@ -531,8 +532,7 @@ def argument_spec() -> dict[str, Any]:
         "timeout": {"type": "int", "default": 60},
         "clone_timeout": {"type": "int", "default": 3600},
         "service": {"type": "str", "default": "mysql"},
-        "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-        "login_user": {"type": "str", "default": "root"},
+        **LOGIN_OPTIONS,
     }
 
 

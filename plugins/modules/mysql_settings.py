@@ -86,7 +86,12 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError, unsupported
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+    LOGIN_OPTIONS,
+    Server,
+    ServerError,
+    unsupported,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_variables import (
     Difference,
     assignment,
@@ -227,8 +232,7 @@ def main() -> None:
         argument_spec={
             "variables": {"type": "dict", "required": True},
             "config_file": {"type": "path", "required": True},
-            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-            "login_user": {"type": "str", "default": "root"},
+            **LOGIN_OPTIONS,
         },
         supports_check_mode=True,
     )

@@ -120,7 +120,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import COMMIT_SECONDS, Endpoint
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import LOGIN_OPTIONS, Server, ServerError
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import (
     BLOCKERS,
     Exchange,
@@ -176,8 +176,7 @@ def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoi
     ]
     blockers += [
         f"connection {row['id']} ({row['user']}@{row['host']}) has changed {row['changed']} rows in a transaction"
-        f" that is"
-        f" open for {row['seconds']} s"
+        f" that is open for {row['seconds']} s"
         for row in old.rows(TRANSACTIONS, [params["max_transaction"]])
     ]
     sight = Sight(
@@ -220,8 +219,7 @@ def main() -> None:
             "lock_timeout": {"type": "int", "default": 2},
             "max_lag": {"type": "int", "default": 2},
             "max_transaction": {"type": "int", "default": 10},
-            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-            "login_user": {"type": "str", "default": "root"},
+            **LOGIN_OPTIONS,
         },
         supports_check_mode=True,
     )

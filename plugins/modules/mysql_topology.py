@@ -140,7 +140,12 @@ from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError, tls_context
+from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+    LOGIN_OPTIONS,
+    Server,
+    ServerError,
+    tls_context,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import (
     Facts,
     nearest,
@@ -257,8 +262,7 @@ def main() -> None:
             "haproxy_socket": {"type": "path"},
             "haproxy_backend": {"type": "str", "default": "mysql-write"},
             "patience": {"type": "float", "default": 2.0},
-            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-            "login_user": {"type": "str", "default": "root"},
+            **LOGIN_OPTIONS,
         },
         supports_check_mode=True,
     )

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,10 +25,9 @@ import testinfra
 import yaml
 from ansible_collections.foobar.webstack.tests.drills.databases import HAPROXY, Pair
 from ansible_collections.foobar.webstack.tests.drills.load import Load, Record, Watch
+from patience import until
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 300
-"""Seconds after which a condition that was waited for counts as never coming, on a slow machine too."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,15 +45,6 @@ def on(inventory) -> Callable[[str], testinfra.host.Host]:
     return lambda name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory.path)
 
 
-def wait(condition: Callable[[], Any], what: str) -> Any:
-    """Ask until the answer is true, and give it; fail after PATIENCE seconds, saying what was waited for."""
-    deadline = time.monotonic() + PATIENCE
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
-        time.sleep(0.2)
-    return answer
-
-
 @pytest.fixture(scope="session")
 def remove(lab) -> Callable[[str], None]:
     """Remove a host with all it holds, as if its machine had burnt."""
@@ -70,7 +59,7 @@ def remove(lab) -> Callable[[str], None]:
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[[Callable[[], Any], str], Any]:
     """Wait for a condition: ``wait_until(lambda: ..., "what it is")``."""
-    return wait
+    return until
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +101,7 @@ class Stream:
     def more(self, count: int = 30) -> list[Any]:
         """Wait for that many further answers, and give them."""
         start = len(self.answers)
-        wait(lambda: len(self.answers) >= start + count, f"{count} more answers")
+        until(lambda: len(self.answers) >= start + count, f"{count} more answers")
         return self.answers[start:]
 
     @property
@@ -219,7 +208,7 @@ def killed_at(inventory) -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def pair(lab, inventory) -> Pair:
     """The two database servers."""
-    return Pair(lab, inventory, wait)
+    return Pair(lab, inventory, until)
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +228,7 @@ def whole(pair, play, home) -> Iterator[None]:
     def ensure() -> None:
         if pair.broken():
             pair.mend(play)
-        wait(lambda: not pair.broken(), "the databases to be whole")
+        until(lambda: not pair.broken(), "the databases to be whole")
 
     ensure()
     yield
@@ -257,7 +246,7 @@ def drill(front_door, pair, whole) -> Callable[..., contextlib.AbstractContextMa
     @contextlib.contextmanager
     def run(name: str, watch: Watch | None = None) -> Iterator[Record]:
         watch = watch or Watch.servers({one: pair.container(one) for one in pair.names})
-        record = Record(name, Load(front_door), watch, wait)
+        record = Record(name, Load(front_door), watch, until)
         try:
             with record.load, record.watch:
                 record.goes_on(20)

@@ -201,7 +201,10 @@ class Watch:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             ) as asked:
                 for line in asked.stdout:
-                    name, before, after, writable = line.split()
+                    # Where a container has no power, the engine says so here.
+                    if len(words := line.split()) != 4:
+                        continue
+                    name, before, after, writable = words
                     self._series.setdefault((number, name), []).append(
                         Sample(float(before), float(after), writable == "1")
                     )

@@ -1,19 +1,14 @@
-"""What the scenarios with MySQL servers share: a host and its server, Ansible run on the scenario's hosts, patience."""
+"""What the scenarios with MySQL servers share: a host and its server, Ansible run on the scenario's hosts."""
 
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import testinfra
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-
-PATIENCE = 300
-"""Seconds after which what was waited for counts as never coming, on a slow machine too."""
 
 
 def host(name: str) -> Any:
@@ -80,12 +75,3 @@ def ansible(*command: str, **environment: str) -> subprocess.CompletedProcess[st
         timeout=900,
         check=False,
     )
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """Ask until the answer is true, and give it."""
-    deadline = time.monotonic() + PATIENCE
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s for: {what}"
-        time.sleep(0.2)
-    return answer

@@ -7,7 +7,8 @@ from typing import Any
 
 import mysql_server
 import pytest
-from mysql_server import ansible, until
+from mysql_server import ansible
+from patience import until
 
 SCENARIO = Path(__file__).resolve().parents[1]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import mysql_server
 import pytest
-from mysql_server import until
+from patience import until
 
 
 class Server(mysql_server.Server):

@@ -11,7 +11,8 @@ from typing import Any
 
 import mysql_server
 import pytest
-from mysql_server import PATIENCE, ansible, until
+from mysql_server import ansible
+from patience import PATIENCE, until
 
 SCENARIO = Path(__file__).resolve().parents[1]
 
