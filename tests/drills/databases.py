@@ -166,6 +166,16 @@ class Pair:
             finally:
                 container.start()
 
+    def reboot(self, name: str) -> None:
+        """Start the whole host again, and wait until all its services run."""
+        with contextlib.closing(docker.from_env(timeout=600)) as engine:
+            engine.containers.get(self.container(name)).restart()
+        self._wait_until(lambda: self.on(name).run("systemctl is-system-running --wait").rc == 0, f"{name} to be up")
+
+    def reaches(self, name: str, server: str) -> bool:
+        """Whether a host can connect to a database server."""
+        return self.on(name).run(f"timeout 3 bash -c '</dev/tcp/{self.addresses[server]}/3306'").rc == 0
+
     @contextlib.contextmanager
     def small_disk(self, name: str) -> Iterator[None]:
         """The replica's data lie on a disk of their own with ROOM_MB left; at the end they are where they were."""

@@ -14,6 +14,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -22,6 +23,8 @@ from uuid import uuid4
 RESULTS = Path(os.environ.get("DRILL_RESULTS", Path(__file__).resolve().parents[2] / "build/drills"))
 WRITERS, PAUSE = 3, 0.05
 """Threads, and seconds between two requests of each: bounded, whatever the machine is."""
+
+MOST_REFUSED, REFUSED_LENGTH = 20, 1000
 
 
 class Moment(NamedTuple):
@@ -47,6 +50,8 @@ class Load:
     acknowledged: dict[str, Written] = field(default_factory=dict)
     """The ledger, by key."""
     moments: list[Moment] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """What the first failed requests were told."""
     _end: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -68,16 +73,23 @@ class Load:
             entry = {"name": "drill", "message": key}
             answer = self.front_door.post_json("/api/entries", entry, **{"Idempotency-Key": key})
             good = answer.status in (200, 201)
-            moment = Moment(time.monotonic(), "write", good)
-            self.moments.append(moment)
+            at = self._came("write", answer, good=good)
             if good:
-                self.acknowledged[key] = Written(answer.json()["id"], moment.at)
+                self.acknowledged[key] = Written(answer.json()["id"], at)
                 key = uuid4().hex
 
     def _read(self) -> None:
         while not self._end.wait(PAUSE):
             answer = self.front_door.get("/")
-            self.moments.append(Moment(time.monotonic(), "read", answer.status == 200))
+            self._came("read", answer, good=answer.status == 200)
+
+    def _came(self, kind: str, answer: Any, *, good: bool) -> float:
+        moment = Moment(time.monotonic(), kind, good)
+        self.moments.append(moment)
+        if not good and len(self.refused) < MOST_REFUSED:
+            told = " ".join(str(getattr(answer, part, "")) for part in ("status", "headers", "body"))
+            self.refused.append(f"{kind} at {datetime.now(UTC):%H:%M:%S.%f}: {told[:REFUSED_LENGTH]}")
+        return moment.at
 
     def silence(self, since: float, until: float) -> tuple[float, float]:
         """The longest time without an acknowledged write that touches this span: when it began and ended."""
@@ -281,6 +293,7 @@ class Record:
                 kind: sum(moment.kind == kind and not moment.good for moment in self.load.moments)
                 for kind in ("read", "write")
             },
+            "refused": self.load.refused,
             "samples_of_writability": self.watch.samples,
             "two_writable": len(self.watch.overlaps()),
             **{name: summary(values) for name, values in self.figures.items()},
