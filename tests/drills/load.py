@@ -87,7 +87,7 @@ class Load:
         moment = Moment(time.monotonic(), kind, good)
         self.moments.append(moment)
         if not good and len(self.refused) < MOST_REFUSED:
-            told = " ".join(str(getattr(answer, part, "")) for part in ("status", "headers", "body"))
+            told = f"{answer.status} {answer.error} {dict(answer.headers)} {answer.body!r}"
             self.refused.append(f"{kind} at {datetime.now(UTC):%H:%M:%S.%f}: {told[:REFUSED_LENGTH]}")
         return moment.at
 
