@@ -70,6 +70,11 @@ service:
   description: What systemd says of the service, for O(state=stopped).
   returned: success
   type: dict
+cut_off:
+  description: The addresses that were cut off before, for O(state=cut_off) and O(state=open).
+  returned: success
+  type: list
+  elements: str
 """
 
 import time
@@ -137,7 +142,7 @@ def cut_off(module: AnsibleModule) -> None:
     wanted = sorted(set(module.params["addresses"])) if module.params["state"] == "cut_off" else []
     if nft is None:
         if not wanted:
-            module.exit_json(changed=False, diff={"before": [], "after": []})
+            module.exit_json(changed=False, cut_off=[], diff={"before": [], "after": []})
         module.fail_json(msg="nft is missing on this host, so nothing can be cut off here: install nftables")
     result, listing, _error = module.run_command([nft, "list", "table", *TABLE.split()])
     there = addresses_in(listing) if result == 0 else []
@@ -148,7 +153,7 @@ def cut_off(module: AnsibleModule) -> None:
         if result != 0:
             module.fail_json(msg=f"nftables refuses to cut off {', '.join(wanted)}: {error.strip()}")
         keep(module, wanted)
-    module.exit_json(changed=changed, diff={"before": {"cut off": there}, "after": {"cut off": wanted}})
+    module.exit_json(changed=changed, cut_off=there, diff={"before": {"cut off": there}, "after": {"cut off": wanted}})
 
 
 def keep(module: AnsibleModule, wanted: list[str]) -> None:

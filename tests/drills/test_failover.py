@@ -160,10 +160,10 @@ def test_primary_cut_off_from_everybody(play, pair, drill, fail_over, rejoin):
         assert {name: pair.reaches(name, old) for name in (*pair.application, new)} == dict.fromkeys(
             (*pair.application, new), False
         )
-        refused = play("rejoin.yml")
+        refused = play("rejoin.yml", "-e", f"webstack_rejoin={new}")
         assert not refused.succeeded, refused.output
-        assert "-e webstack_rejoin=<name>" in refused.said
-        done = rejoin(run, old, "rebuild_seconds", "-e", f"webstack_rejoin={old}")
+        assert f"{new} is not the one that the failover has cut off: that is {old}" in refused.said
+        done = rejoin(run, old, "rebuild_seconds")
         assert all(pair.reaches(name, old) for name in (*pair.application, new))
         file = saved_file(done.said)
         assert file, done.output
