@@ -120,7 +120,7 @@ def decide(evidence: Mapping[str, Evidence], request: Request) -> Verdict:
                 candidate=writable[0], done=f"{writable[0]} takes writes, and there is nothing to fail over to"
             )
         found = ", ".join(f"{name}: {roles.get(name, 'not reached')}" for name in request.databases)
-        return _refuse(f"which host is to take over cannot be told ({found}); name it with -e webstack_primary=<name>")
+        return _refuse(f"Which host is to take over cannot be told ({found}); name it with -e webstack_primary=<name>")
     if candidate not in evidence:
         return _refuse(f"{candidate} cannot be asked, so nothing is known about what it has")
     if roles[candidate] == "replica":
@@ -163,9 +163,8 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
     fence, fence_on = _fence(case, evidence, request, candidate, old)
     if channel["error"] and not applied(channel, evidence[candidate]["server"]["gtid_executed"]):
         case.refusals.append(
-            f"{candidate} cannot apply what it has received ({channel['error']}). Without that it lacks writes;"
-            f" repair it"
-            " first"
+            f"{candidate} cannot apply what it has received ({channel['error']}). Without that it lacks"
+            " writes; repair it first"
         )
     _behind_others(case, evidence, request, candidate, old)
     beat = latest_beat(evidence[candidate]["server"])
@@ -245,8 +244,7 @@ def _fence(
     if missing:
         case.refusals.append(
             f"{old} cannot be asked whether its MySQL is stopped, and {', '.join(missing)} cannot be told to cut it"
-            f" off."
-            f" If {old} is powered off, add -e webstack_confirm_powered_off={old}"
+            f" off. If {old} is powered off, add -e webstack_confirm_powered_off={old}"
         )
         return "", ()
     return "cut_off", tuple(name for name in hosts if name in evidence)
@@ -384,7 +382,7 @@ def _lossless(
     # What is not known grows until the next run, and until the old primary is fenced.
     enough = f"{limit + (ANSWER_SECONDS if unknown else 0)}" if until is not None else "inf"
     case.refusals.append(
-        f"it is not proven that {candidate} has every acknowledged write: {reason}. {amount[0].upper()}{amount[1:]}"
+        f"It is not proven that {candidate} has every acknowledged write: {reason}. {amount[0].upper()}{amount[1:]}"
         f"{', and more with every second' if unknown and until is not None else ''}. To accept that, add"
         f" -e webstack_accept_loss_seconds={enough}"
     )
@@ -457,8 +455,7 @@ def _reinstatement(evidence: Mapping[str, Evidence], request: Request, candidate
             else:
                 case.refusals.append(
                     f"{name} cannot be asked what it has, so {candidate} may lack writes. Start MySQL there and run"
-                    f" this"
-                    f" again; if {name} is lost, add -e webstack_accept_loss_seconds=inf"
+                    f" this again; if {name} is lost, add -e webstack_accept_loss_seconds=inf"
                 )
     if not case.refusals and not case.notes:
         case.notes.append(f"no acknowledged write is lost: {candidate} has all that the others have")
