@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from ansible_collections.foobar.webstack.tests.drills.load import Load
+from ansible_collections.foobar.webstack.tests.drills.load import Load, Watch
 
 
 @pytest.fixture
@@ -24,9 +24,11 @@ def make_anew(remove, play):
 def test_old_primary_made_anew(play, pair, drill, make_anew, remove, inventory):
     """The primary's host burns. Its replica takes the writes, and a bare host becomes the replica of that.
 
-    A fence that stays closed, or an empty server that is taken for the primary of the inventory, is caught.
+    A fence that stays closed, or an empty server that is taken for the primary of the inventory, is caught. MySQL's own
+    package starts a server that root could write to on its host, so the applications are asked who takes writes.
     """
-    with drill("old-primary-made-anew") as run:
+    containers = [pair.container(name) for name in pair.application]
+    with drill("old-primary-made-anew", Watch.application(containers, pair.addresses)) as run:
         old, new = pair.primary, pair.replica
         lost = run.mark()
         remove(old)

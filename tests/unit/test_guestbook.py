@@ -418,6 +418,25 @@ class TestDatabases:
         health = site.client.get("/healthz")
         assert (health.status_code, health.json["status"]) == (503, "unavailable")
 
+    def test_a_database_without_the_table_does_not_count(self, stack) -> None:
+        """One that was made anew. Red with a health that only asks whether somebody answers."""
+        site = stack()
+        missing = [True]
+
+        def execute(_cursor, statement, *_):
+            if missing and "entry" in statement:
+                raise sqlite3.ProgrammingError(1146, "Table 'guestbook.entry' doesn't exist")
+
+        event.listen(site.database.primary.engine, "do_execute", execute)
+        health = site.client.get("/healthz")
+        assert (health.status_code, health.json["status"]) == (503, "unavailable")
+        missing.clear()
+        assert site.client.get("/healthz").json == {
+            "status": "ok",
+            "degraded": False,
+            "database": {"read": "sqlite", "write": "sqlite"},
+        }
+
     def test_the_primary_takes_posts_again_when_it_is_back(self, stack) -> None:
         site = stack(missing=("primary",))
         assert site.client.post("/", data={"name": "Ada", "message": "x"}).status_code == 503

@@ -15,6 +15,7 @@ import threading
 
 sys.path.insert(0, "/srv/www/guestbook/current")
 from guestbook.database import Database
+from guestbook.entries import newest
 from guestbook.settings import Settings
 
 address, authority, mode = sys.argv[1:]
@@ -66,5 +67,5 @@ logging.getLogger("guestbook").addHandler(Messages())
 server = socket.create_server(("127.0.0.1", 0))
 threading.Thread(target=listen, args=(server,), daemon=True).start()
 url = f"mysql+pymysql://guestbook:canary@{address}:{server.getsockname()[1]}/guestbook?ssl_ca={authority}"
-answered = Database(Settings.from_environment({**os.environ, "DATABASE_WRITE_URL": url})).check()
+answered = Database(Settings.from_environment({**os.environ, "DATABASE_WRITE_URL": url})).check(newest(1))
 print(json.dumps({"answered": answered, "seen": seen, "messages": messages}))

@@ -150,6 +150,7 @@ class Database:
             self.primary if url == settings.write_url else Server.at(url, settings, settings.read_timeout)
             for url in settings.read_urls
         ]
+        self._rejecting = False
 
     def write(self, work: Callable[[Session], Result]) -> tuple[Result, str]:
         """``work``'s result and the name of the database.
@@ -167,16 +168,23 @@ class Database:
         servers = dict.fromkeys([self.primary, *self.readers]) if fresh else self.readers
         return self._first(list(servers), work, self.settings.read_patience)
 
-    def check(self) -> dict[str, str | None]:
-        """A round trip to a database that reads and to the one that writes; None where there was none."""
+    def check(self, work: Callable[[Session], Any]) -> dict[str, str | None]:
+        """``work`` by a database that reads and by the one that writes; None where it could not be done."""
 
         def ask(servers: Sequence[Server]) -> str | None:
             try:
-                return self._first(servers, lambda session: session.execute(text("SELECT 1")))[1]
+                return self._first(servers, work)[1]
             except DatabaseUnavailableError:
                 return None
+            except REJECTED as error:
+                if not self._rejecting:
+                    log.error("database %s has not what this release needs: %s", servers[0].label, error.orig)
+                self._rejecting = True
+                return None
 
-        return {"read": ask(self.readers), "write": ask([self.primary])}
+        answered = {"read": ask(self.readers), "write": ask([self.primary])}
+        self._rejecting = self._rejecting and not any(answered.values())
+        return answered
 
     @property
     def degraded(self) -> bool:
