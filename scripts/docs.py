@@ -1,7 +1,8 @@
 """Write the variable tables of the roles' READMEs and of docs/variables.md from the argument specifications.
 
-The table stands between the lines ``<!-- variables -->`` and ``<!-- /variables -->``. With ``--check`` nothing is
-written, and the exit status is 1 when a README is not what would be written.
+The table stands between the lines ``<!-- variables -->`` and ``<!-- /variables -->``, that of what is said on the
+command line between ``<!-- verbs -->`` and ``<!-- /verbs -->``. With ``--check`` nothing is written, and the exit
+status is 1 when a README is not what would be written.
 """
 
 import json
@@ -13,7 +14,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-MARKED = re.compile(r"(<!-- variables -->\n).*(<!-- /variables -->)", re.DOTALL)
+TABLES = {"main": "variables", "verbs": "verbs"}
+"""What a table's place is called, by entry point."""
 
 
 def plain(text: str | list[str]) -> str:
@@ -46,11 +48,18 @@ def rows(options: dict[str, Any], depth: int = 0) -> list[str]:
 
 def documented(page: Path, specification: Path) -> str:
     """The page with its table as the specification has it."""
-    options = yaml.safe_load(specification.read_text())["argument_specs"]["main"]["options"]
-    table = "\n".join(["| Variable | Type | Default | Meaning |", "|---|---|---|---|", *rows(options)])
-    text, found = MARKED.subn(lambda match: f"{match[1]}\n{table}\n\n{match[2]}", page.read_text())
-    if found != 1:
-        sys.exit(f"{page}: put the table's place between <!-- variables --> and <!-- /variables -->, once")
+    text = page.read_text()
+    specifications = yaml.safe_load(specification.read_text())["argument_specs"]
+    for entry, place in TABLES.items():
+        if entry not in specifications:
+            continue
+        table = "\n".join(
+            ["| Variable | Type | Default | Meaning |", "|---|---|---|---|", *rows(specifications[entry]["options"])]
+        )
+        marked = re.compile(rf"(<!-- {place} -->\n).*(<!-- /{place} -->)", re.DOTALL)
+        text, found = marked.subn(lambda match, table=table: f"{match[1]}\n{table}\n\n{match[2]}", text)
+        if found != 1:
+            sys.exit(f"{page}: put the table's place between <!-- {place} --> and <!-- /{place} -->, once")
     return text
 
 

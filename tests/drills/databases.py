@@ -232,7 +232,7 @@ class Pair:
                     accept = ["-e", "webstack_accept_loss_seconds=inf"]
                     play("failover.yml", "-e", f"webstack_primary={name}", *accept)
         lost = [name for name, role in self.roles().items() if role != "primary"]
-        play("rejoin.yml", "-e", f"webstack_rejoin={(lost or self.names)[0]}")
+        play("rejoin.yml", *(["-e", f"webstack_rejoin={lost[0]}"] if lost else []))
 
 
 def saved_file(said: str) -> str | None:

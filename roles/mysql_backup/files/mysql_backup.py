@@ -470,6 +470,7 @@ def turn(server: Server, others_age: float, patience: float) -> tuple[bool, str]
 
 _AT = re.compile(r"# at ([0-9]+)\n?")
 _GTID_EVENT = re.compile(r"#.*\tGTID\t.*\boriginal_committed_timestamp=([0-9]+)\b.*\btransaction_length=([0-9]+)")
+_USE = re.compile(r"use `(.+)`/\*!\*/;?\s*$")
 _GTID_NEXT = re.compile(r"SET @@SESSION\.GTID_NEXT= '([^']+)'")
 
 
@@ -480,7 +481,7 @@ class Scan:
     transactions: tuple[Transaction, ...]
     end: int
     statements: Mapping[str, str] = field(default_factory=dict)
-    """What defines data, by GTID."""
+    """What defines data, by GTID, with the database that was the default."""
 
 
 def scan(lines: Iterable[str], size: int, file: str = "") -> Scan:
@@ -492,9 +493,12 @@ def scan(lines: Iterable[str], size: int, file: str = "") -> Scan:
     statements: dict[str, str] = {}
     place = end = committed = length = 0
     pending = complete = False
+    default = ""
     for line in lines:
         if match := _AT.match(line):
             place = int(match[1])
+        elif match := _USE.match(line):
+            default = f"  (in {match[1]})"
         elif match := _GTID_EVENT.match(line):
             committed, length, pending = int(match[1]), int(match[2]), True
             complete = place + length <= size
@@ -506,7 +510,7 @@ def scan(lines: Iterable[str], size: int, file: str = "") -> Scan:
                 # In the form in which sets write it, for a source with a tag too.
                 found.append(Transaction(str(Gtids.parse(match[1])), committed, file))
         elif found and complete and not pending and DATA_DEFINITION.match(line) and found[-1].gtid not in statements:
-            statements[found[-1].gtid] = line.strip()
+            statements[found[-1].gtid] = line.strip() + default
     return Scan(tuple(found), end, statements)
 
 
@@ -1197,10 +1201,14 @@ def find(host: Host, options: argparse.Namespace) -> None:
     finally:
         shutil.rmtree(folder)
     statements = {gtid: text for one in scans for gtid, text in one.statements.items()}
-    for one in replay_order(scan.transactions for scan in scans):
-        if one.gtid in statements and pattern.search(statements[one.gtid]):
-            at = datetime.fromtimestamp(one.committed / MICROSECONDS, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-            print(f"{one.gtid}  {at}  {statements[one.gtid]}")
+    archived = list(replay_order(scan.transactions for scan in scans))
+    matching = [one for one in archived if pattern.search(statements.get(one.gtid, ""))]
+    for one in matching:
+        at = datetime.fromtimestamp(one.committed / MICROSECONDS, UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
+        print(f"{one.gtid}  {at}  {statements[one.gtid]}")
+    if not matching:
+        reach = clock(max(one.committed for one in archived) / MICROSECONDS) if archived else "nowhere yet"
+        print(f"No statement that defines data matches; the archive reaches up to {reach}.", file=sys.stderr)
 
 
 # --- Into the primary --------------------------------------------------------------------------------------------

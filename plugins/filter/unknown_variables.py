@@ -1,0 +1,75 @@
+"""The filter foobar.webstack.unknown_variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+DOCUMENTATION = """
+name: unknown_variables
+author: The foobar.webstack maintainers
+short_description: Which variables are meant for the collection and are none of its own
+version_added: 1.0.0
+description:
+  - A misspelt variable does nothing, and nobody is told. This finds it.
+  - A name that begins with the prefix has to be known. Any other is an error only where it differs from a known one by
+    a letter or a word, because an inventory may have variables of its own.
+positional: known, prefix
+options:
+  _input:
+    description: Names of variables.
+    type: list
+    elements: str
+    required: true
+  known:
+    description: Names that mean something.
+    type: list
+    elements: str
+    required: true
+  prefix:
+    description: What only names of the collection begin with.
+    type: str
+    default: webstack_
+"""
+
+EXAMPLES = """
+# ['webstack_domian'] | foobar.webstack.unknown_variables(['webstack_domain'])
+# => ['webstack_domian means nothing; write webstack_domain']
+"""
+
+RETURN = """
+_value:
+  description: A sentence for each, none when all is well.
+  type: list
+  elements: str
+"""
+
+SIMILAR, ALIKE = 0.6, 0.9
+"""Of difflib's ratio: from where a name is worth proposing, and from where it is the same word with a mistake in it."""
+
+
+def unknown_variables(names: Iterable[str], known: Sequence[str], prefix: str = "webstack_") -> list[str]:
+    """Say which names are meant for the collection and mean nothing. Raises AnsibleFilterError for what is no list."""
+    for what, value in (("the input", names), ("known", known)):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise AnsibleFilterError(f"unknown_variables: {what} is {type(value).__name__}; give a list of names")
+    found = []
+    for name in sorted(set(names) - set(known)):
+        own = name.startswith(prefix)
+        alike = get_close_matches(name, known, n=1, cutoff=ALIKE)
+        rest = [one.removeprefix(prefix) for one in known if own and one.startswith(prefix)]
+        meant = alike or [prefix + one for one in get_close_matches(name.removeprefix(prefix), rest, 1, SIMILAR)]
+        if own or meant:
+            found.append(f"{name} means nothing; {'write ' + meant[0] if meant else 'leave it out'}")
+    return found
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Any]:
+        """The filters of this file by name."""
+        return {"unknown_variables": unknown_variables}
