@@ -122,6 +122,25 @@ def test_what_cannot_be_is_refused(db2, arguments, reason):
     assert db2.host.check_output("ls /var/lib/mysql-backup/scratch") == "", "nothing is left behind"
 
 
+@pytest.mark.parametrize(
+    ("options", "variables", "reason"),
+    [
+        (["--check"], {"webstack_restore_to": "2099-01-01T00:00:00"}, "the archive reaches up to"),
+        (["--check"], {"webstack_restore_gtid": "abc"}, "'abc' is no GTID"),
+        (["--check"], {"webstack_restore_gtids": "abc"}, "write webstack_restore_gtid."),
+        ([], {"webstack_restore_tables": "nosuch"}, "has no table nosuch at that point. Nothing was given to anybody."),
+    ],
+)
+def test_the_playbook_says_why_it_refuses(play, archived, options, variables, reason):
+    """In the program's own words, and nothing goes on after that. Red with an error of a template instead."""
+    archived()
+    refused = play("restore.yml", *options, **variables)
+    assert refused.returncode != 0
+    said = " ".join(refused.stdout.split()).replace("''", "'")
+    assert reason in said
+    assert "Say what was restored" not in said
+
+
 def test_a_backup_now(db2, play, archived):
     """The playbook finds the replica, says what it did; in check mode it does nothing."""
     before = db2.tool("list").stdout
