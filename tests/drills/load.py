@@ -262,6 +262,7 @@ class Record:
     given_up: set[str] = field(default_factory=set)
     """Keys of acknowledged writes that the operator of the drill has agreed to lose."""
     figures: dict[str, list[float]] = field(default_factory=dict)
+    aims: dict[str, float] = field(default_factory=dict)
     marks: list[float] = field(default_factory=list)
     """Moments to be seen in the picture."""
 
@@ -272,6 +273,10 @@ class Record:
 
     def note(self, figure: str, value: float) -> None:
         self.figures.setdefault(figure, []).append(value)
+
+    def aim(self, figure: str, seconds: float) -> None:
+        """What the median of a figure is meant to be at most; printed beside it."""
+        self.aims[figure] = seconds
 
     def goes_on(self, count: int = 5) -> None:
         """Wait for that many more acknowledged writes."""
@@ -296,7 +301,7 @@ class Record:
             "refused": self.load.refused,
             "samples_of_writability": self.watch.samples,
             "two_writable": len(self.watch.overlaps()),
-            **{name: summary(values) for name, values in self.figures.items()},
+            **{name: summary(values, self.aims.get(name)) for name, values in self.figures.items()},
         }
         print(json.dumps({self.name: found}, indent=2))
         folder.mkdir(parents=True, exist_ok=True)
@@ -305,9 +310,10 @@ class Record:
             (folder / f"{self.name}.png").write_bytes(picture(self.load.moments, self.marks))
 
 
-def summary(values: Sequence[float]) -> dict[str, float]:
+def summary(values: Sequence[float], aim: float | None = None) -> dict[str, float]:
     found = {"min": min(values), "median": statistics.median(values), "max": max(values), "count": len(values)}
-    return {name: round(value, 3) for name, value in found.items()}
+    aimed = {} if aim is None else {"median_aimed_at": aim}
+    return {name: round(value, 3) for name, value in (found | aimed).items()}
 
 
 COLOURS = {"write": (0x2E, 0x7D, 0x32), "read": (0x64, 0x95, 0xED), "failed": (0xC6, 0x28, 0x28)}
