@@ -331,3 +331,19 @@ def test_a_password_that_opens_nothing_is_said(credentials, db1, db2):
 def test_a_check_run_changes_nothing(converge):
     run = converge("--check")
     assert (run.returncode, changed(run)) == (0, 0), run.stdout
+
+
+def test_a_repository_on_the_host_itself(db2, converge):
+    """The default. Red where the role asks for a store's host all the same. The store's backups stay as they were."""
+    before = json.loads(db2.tool("list").stdout)["bases"]
+    try:
+        done = converge(mysql_backup_store={})
+        assert done.returncode == 0, done.stdout
+        db2.host.check_output("systemctl start mysql-backup-now")
+        (base,) = json.loads(db2.tool("list").stdout)["bases"]
+        assert base["id"] == db2.status["backup"]["snapshot"]
+        assert db2.host.file("/var/backups/mysql/config").exists
+    finally:
+        back = converge()
+    assert back.returncode == 0, back.stdout
+    assert json.loads(db2.tool("list").stdout)["bases"] == before
