@@ -340,8 +340,9 @@ def test_a_repository_on_the_host_itself(db2, converge):
         done = converge(mysql_backup_store={})
         assert done.returncode == 0, done.stdout
         db2.host.check_output("systemctl start mysql-backup-now")
-        (base,) = json.loads(db2.tool("list").stdout)["bases"]
-        assert base["id"] == db2.status["backup"]["snapshot"]
+        own = [base["id"] for base in json.loads(db2.tool("list").stdout)["bases"]]
+        assert own[-1] == db2.status["backup"]["snapshot"]
+        assert not set(own) & {base["id"] for base in before}
         assert db2.host.file("/var/backups/mysql/config").exists
     finally:
         back = converge()
