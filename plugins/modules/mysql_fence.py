@@ -168,7 +168,7 @@ def keep(module: AnsibleModule, wanted: list[str]) -> None:
     if wanted:
         RULES.write_text(rules(wanted))
         unit.write_text(UNIT_TEXT)
-        systemctl("daemon-reload")
+        # Which reads the unit anew, too: nobody can write meanwhile, so nothing is done twice.
         systemctl("enable", "--now", UNIT)
     elif unit.exists():
         systemctl("disable", "--now", UNIT)
