@@ -33,6 +33,7 @@ def fail_over(play):
         since = record.mark()
         done = play("failover.yml", *options)
         assert done.succeeded, done.output
+        assert "not found yet" not in done.said, "it says so before the application can write"
         record.note("writes_back_seconds", record.back_after(since))
         return done
 
