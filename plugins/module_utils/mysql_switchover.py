@@ -107,9 +107,8 @@ def obstacles(sight: Sight, *, max_lag: float) -> list[str]:
     if sight.errant:
         found.append(
             f"the candidate has transactions that this server has not ({sight.errant}), and would be a source with"
-            f" them."
-            " Read them with mysqlbinlog --include-gtids; if they changed no data, commit an empty transaction with the"
-            " GTID of each here, else provision the candidate anew (mysql_replication_reprovision=true)"
+            " them. Read them with mysqlbinlog --include-gtids; if they changed no data, commit an empty transaction"
+            " with the GTID of each here, else provision the candidate anew (mysql_replication_reprovision=true)"
         )
     if sight.semi_sync and not sight.acknowledged:
         found.append(

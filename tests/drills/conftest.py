@@ -7,6 +7,7 @@ import contextlib
 import csv
 import io
 import itertools
+import json
 import os
 import re
 import shutil
@@ -209,6 +210,13 @@ def killed_at(inventory) -> Callable[..., str]:
 def pair(lab, inventory) -> Pair:
     """The two database servers."""
     return Pair(lab, inventory, until)
+
+
+@pytest.fixture
+def backed_up(pair) -> str:
+    """The host that backups are taken of."""
+    rank = {name: json.loads(pair.on(name).check_output("mysql-backup state"))["rank"] for name in pair.names}
+    return min(pair.names, key=rank.__getitem__)
 
 
 @pytest.fixture(scope="module")

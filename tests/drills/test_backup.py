@@ -4,15 +4,6 @@ import json
 import re
 import time
 
-import pytest
-
-
-@pytest.fixture
-def backed_up(pair):
-    """The host that backups are taken of."""
-    rank = {name: json.loads(pair.on(name).check_output("mysql-backup state"))["rank"] for name in pair.names}
-    return min(pair.names, key=rank.__getitem__)
-
 
 def drops(pair, name):
     """GTIDs of the archived DROPs of the drill's table, oldest first."""

@@ -1,27 +1,12 @@
 """Database hosts that are lost for good, with all they held, and made anew under their names: docs/operations.md."""
 
-import json
 import re
 import time
 
-import pytest
 from ansible_collections.foobar.webstack.tests.drills.load import Load, Watch
 
 
-@pytest.fixture
-def make_anew(remove, play):
-    """Put a bare host in the place of each; nothing of what they held is left."""
-
-    def run(*names):
-        for name in names:
-            remove(name)
-        made = play("lab/up.yml")
-        assert made.succeeded, made.output
-
-    return run
-
-
-def test_old_primary_made_anew(play, pair, drill, make_anew, remove, inventory):
+def test_old_primary_made_anew(play, pair, drill, remove, inventory):
     """The primary's host burns. Its replica takes the writes, and a bare host becomes the replica of that.
 
     A fence that stays closed, or an empty server that is taken for the primary of the inventory, is caught. MySQL's own
@@ -55,7 +40,7 @@ def test_old_primary_made_anew(play, pair, drill, make_anew, remove, inventory):
         assert again.changed == dict.fromkeys(inventory.hostvars, 0), again.output
 
 
-def test_both_hosts_made_anew(play, pair, whole, make_anew, front_door, wait_until, inventory):
+def test_both_hosts_made_anew(play, pair, whole, backed_up, remove, front_door, wait_until, inventory):
     """Both database hosts burn. The host that keeps the backups has every entry, to the last archived one."""
     done = play("backup.yml")
     assert done.succeeded, done.output
@@ -66,12 +51,12 @@ def test_both_hosts_made_anew(play, pair, whole, make_anew, front_door, wait_unt
     source = pair.sql(primary, "SELECT @@GLOBAL.server_uuid")
     numbers = re.search(rf"{source}:([\d:-]+)", pair.sql(primary, "SELECT @@GLOBAL.gtid_executed"))
     last = f"{source}:{re.split('[:-]', numbers[1])[-1]}"
-    rank = {name: json.loads(pair.on(name).check_output("mysql-backup state"))["rank"] for name in pair.names}
-    keeper = pair.on(min(pair.names, key=rank.__getitem__))
-    wait_until(lambda: keeper.run("mysql-backup restore --check --gtid=%s", last).rc == 0, "the last write's archive")
+    archived = "mysql-backup restore --check --gtid=%s"
+    wait_until(lambda: pair.on(backed_up).run(archived, last).rc == 0, "the last write's archive")
 
-    make_anew(*pair.names)
-    for playbook in ("site.yml", "site.yml"):
+    for name in pair.names:
+        remove(name)
+    for playbook in ("lab/up.yml", "site.yml", "site.yml"):
         done = play(playbook)
         assert done.succeeded, done.output
     assert done.changed == dict.fromkeys(inventory.hostvars, 0), done.output
