@@ -34,7 +34,7 @@ options:
     required: true
   actual:
     description:
-      - What hosts were found to be, by inventory name, as RV(foobar.webstack.mysql_topology#module:role) says it. It
+      - What hosts were found to be, by inventory name, as RV(foobar.webstack.mysql_server_info#module:role) says it. It
         wins over C(mysql_role), which says where things started. Empty if not given.
       - The host that takes writes is the primary. Where none does, it is that of the inventory, unless that replicates,
         or is empty and another is not.

@@ -125,7 +125,7 @@ old_passwords:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_accounts import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.accounts import (
     LOCAL,
     Account,
     AccountError,
@@ -135,7 +135,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_accounts imp
     granted,
     plan,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     Server,
     ServerError,

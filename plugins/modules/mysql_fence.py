@@ -81,7 +81,7 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_fence import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.fence import (
     RULES_FILE,
     TABLE,
     UNIT,

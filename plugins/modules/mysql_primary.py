@@ -95,7 +95,7 @@ writable:
   returned: success
   type: bool
 server:
-  description: The server's state afterwards, as RV(foobar.webstack.mysql_topology#module:server).
+  description: The server's state afterwards, as RV(foobar.webstack.mysql_server_info#module:server).
   returned: O(reason=drain)
   type: dict
 msg:
@@ -113,15 +113,15 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_failover import applied
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import applied
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import OPEN, one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import observe
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     NoServerError,
     Server,
     ServerError,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import OPEN, one_line
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import observe
 
 PATIENCE = 5
 """Seconds for another server's answer."""

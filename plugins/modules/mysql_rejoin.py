@@ -79,14 +79,14 @@ import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_gtid import GtidSet
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     NoServerError,
     Server,
     ServerError,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import one_line
 
 PATIENCE = 10
 _NAME = re.compile(r"--super[-_]read[-_]only\b", re.IGNORECASE)

@@ -182,8 +182,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_errors import explain
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import explain
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import (
     COMMIT_SECONDS,
     READ_ONLY,
     Channel,
@@ -198,7 +198,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication 
     plan_absent,
     waiting_is_over,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     NoServerError,
     Server,

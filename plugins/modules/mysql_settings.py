@@ -86,13 +86,13 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     Server,
     ServerError,
     unsupported,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_variables import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.variables import (
     Difference,
     assignment,
     differences,

@@ -85,7 +85,7 @@ options:
     type: int
     default: 10
 seealso:
-  - module: foobar.webstack.mysql_topology
+  - module: foobar.webstack.mysql_server_info
 """
 
 EXAMPLES = r"""
@@ -119,9 +119,11 @@ gap_seconds:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import COMMIT_SECONDS, Endpoint
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import LOGIN_OPTIONS, Server, ServerError
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import (
+    COMMIT_SECONDS,
+    Endpoint,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import (
     BLOCKERS,
     Exchange,
     ExchangeError,
@@ -129,7 +131,8 @@ from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover i
     obstacles,
     one_line,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import CHANNEL
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import CHANNEL
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError
 
 PATIENCE = 10
 """Seconds for an answer; longer than what a statement is told to wait."""

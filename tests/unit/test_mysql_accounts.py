@@ -1,7 +1,7 @@
 """Which statements make accounts those that are wanted: passwords that lock nobody out, privileges that are exact."""
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_accounts import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.accounts import (
     Account,
     AccountError,
     Existing,

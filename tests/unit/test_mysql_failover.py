@@ -7,14 +7,14 @@ import math
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_failover import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import (
     Request,
     Verdict,
     decide,
     latest_beat,
     proven_until,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import (
     Facts,
     nearest,
     role_of,

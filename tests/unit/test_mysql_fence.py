@@ -1,7 +1,7 @@
 """The rules that cut a lost server off, and when a service counts as stopped."""
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_fence import addresses_in, is_stopped, rules
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.fence import addresses_in, is_stopped, rules
 
 
 def test_addresses_are_dropped_in_both_directions() -> None:

@@ -1,7 +1,7 @@
 """GTID sets: what MySQL writes is read, and sets of numbers say what is in them."""
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_gtid import GtidSet
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from hypothesis import given
 from hypothesis import strategies as st
 

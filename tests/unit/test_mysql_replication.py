@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_errors import explain
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import explain
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import (
     Channel,
     Endpoint,
     Intent,

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import Endpoint
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import ServerError
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import (
     Exchange,
     ExchangeError,
     Sight,
     obstacles,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
 
 PASSWORD = "hush"
 DB1 = Endpoint(host="198.18.0.31", port=3306, user="replication", password=PASSWORD)

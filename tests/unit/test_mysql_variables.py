@@ -1,8 +1,8 @@
 """Which variables of a running server differ from the configuration, whichever way either is written."""
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import series, unsupported
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_variables import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import series, unsupported
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.variables import (
     Difference,
     assignment,
     differences,

@@ -69,7 +69,7 @@ def whole(db1, db2, exchange, wait, in_sync):
 
 
 def roles(*servers):
-    return [server.module("mysql_topology", server=True)["role"] for server in servers]
+    return [server.module("mysql_server_info", server=True)["role"] for server in servers]
 
 
 def exchanged():

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import Secret, Step
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import Secret, Step
 
 PASSWORD_PLUGIN, SOCKET_PLUGIN = "caching_sha2_password", "auth_socket"
 LOCAL = "localhost"

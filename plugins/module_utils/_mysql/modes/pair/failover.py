@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_gtid import GtidSet
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 
 FOR_EVER_MS = 86_400_000
 """A semi-synchronous timeout of a day or more says that writes are to wait for a replica, however long that takes."""
@@ -26,7 +26,7 @@ ANSWER_SECONDS = 300
 """For the operator to read a refusal and run the playbook again."""
 
 Evidence = Mapping[str, Any]
-"""What the module mysql_topology has said on a host."""
+"""What the module mysql_server_info has said on a host."""
 
 
 @dataclass(frozen=True)

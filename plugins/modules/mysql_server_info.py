@@ -2,12 +2,12 @@
 # Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
 # SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
 
-"""Module foobar.webstack.mysql_topology."""
+"""Module foobar.webstack.mysql_server_info."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: mysql_topology
+module: mysql_server_info
 version_added: 1.0.0
 short_description: Says what a host is among MySQL servers, and what it sees of the others
 author: The foobar.webstack maintainers (!UNKNOWN)
@@ -81,11 +81,11 @@ seealso:
 
 EXAMPLES = r"""
 - name: Ask the server what it is
-  foobar.webstack.mysql_topology:
+  foobar.webstack.mysql_server_info:
   register: database
 
 - name: Ask an application server what it sees
-  foobar.webstack.mysql_topology:
+  foobar.webstack.mysql_server_info:
     server: false
     peers:
       - {name: db1, address: 198.18.0.31}
@@ -140,18 +140,18 @@ from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import (
-    LOGIN_OPTIONS,
-    Server,
-    ServerError,
-    tls_context,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_topology import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import (
     Facts,
     nearest,
     observe,
     role_of,
     sightings,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
+    LOGIN_OPTIONS,
+    Server,
+    ServerError,
+    tls_context,
 )
 
 SAMPLES = 3

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_errors import (
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import (
     REFUSED_FOR_GOOD,
     REPROVISION,
     explain,

@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_errors import REFUSED_FOR_GOOD, explain
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_replication import Endpoint, change_source
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import ServerError, series
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import REFUSED_FOR_GOOD, explain
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import (
+    Endpoint,
+    change_source,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError, series
 
 POLL_SECONDS = 0.02
 """Between two looks while nobody can write."""

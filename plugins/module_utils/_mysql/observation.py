@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_server import Server, ServerError
-from ansible_collections.foobar.webstack.plugins.module_utils.mysql_switchover import one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
 
 OWN_SCHEMAS = ("information_schema", "mysql", "performance_schema", "sys")
 NO_SUCH_TABLE = frozenset({1049, 1142, 1146})

@@ -1,0 +1,1 @@
+"""The ways in which databases replace each other, a package each."""
