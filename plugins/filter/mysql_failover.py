@@ -8,14 +8,15 @@ version_added: 1.0.0
 short_description: Whether a database host may take the place of another
 author: The foobar.webstack maintainers
 description:
-  - Decides from what each host has said (RV(foobar.webstack.mysql_server_info#module:role) and the rest) whether a replica
-    may become the primary without its source's help, and how its source is to be fenced.
+  - Decides from what each host has said (RV(foobar.webstack.mysql_server_info#module:role) and the rest) whether a
+    replica may become the primary without its source's help, and how its source is to be fenced.
   - Every guard that does not hold is a refusal, a sentence that says what is missing, what could be lost, and what to
     add where that may be overridden. Nothing is decided by a part of them.
 positional: databases, application, everyone, candidate, powered_off, accepted_loss, accepted_errant, margin
 options:
   _input:
-    description: What C(foobar.webstack.mysql_server_info) has returned, by host. Hosts that did not answer are left out.
+    description:
+      - What C(foobar.webstack.mysql_server_info) has returned, by host. Hosts that did not answer are left out.
     type: dict
     required: true
   databases:

@@ -1,1 +1,1 @@
-"""What MySQL is and how it moves. Private: for the modules of this collection and the programs that its roles install."""
+"""What MySQL is and how it moves. Private: for this collection's modules and the programs that its roles install."""
