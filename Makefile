@@ -37,6 +37,9 @@ lint: tools ## Check style: yamllint, ruff, ansible-lint
 	@$(STEP) "ansible-lint, production profile" ansible-lint
 	@$(STEP) "The roles' variable tables are up to date" python scripts/docs.py --check
 
+types: tools ## Check types: strictly, with mypy
+	@$(STEP) "Types" mypy
+
 unit: tools ## Unit and property tests, without any host
 	@$(STEP) "Unit and property tests" pytest tests/unit
 
@@ -50,7 +53,7 @@ stack: image ## The whole stack on five fresh hosts: converge, second run withou
 	@$(STEP) "Check the hosts, and kill servers under load" pytest -v tests/hosts tests/drills/test_faults.py --hosts='ansible://all' --ansible-inventory=$(STACK)
 
 # The order is from quick to slow, and pytest has the last word. The hosts are left for a look when something failed.
-test: lint unit templates stack ## Everything that CI runs
+test: lint types unit templates stack ## Everything that CI runs
 	@molecule destroy -s default >/dev/null 2>&1
 
 molecule: image ## Every role's scenario, or one: make molecule ROLE=nginx

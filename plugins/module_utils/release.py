@@ -341,7 +341,8 @@ class Connection(http.client.HTTPConnection):
     """To an address and a port, or to the path of a Unix socket; with TLS or without."""
 
     def __init__(self, address: tuple[str, int] | str, timeout: float, tls: Tls | None = None) -> None:
-        super().__init__(*(("localhost",) if isinstance(address, str) else address), timeout=timeout)
+        host, port = ("localhost", None) if isinstance(address, str) else address
+        super().__init__(host, port, timeout=timeout)
         self.address = address
         self.tls = tls
 
@@ -456,7 +457,8 @@ class Deployment:
     def release_state(self, release: str) -> dict[str, Any] | None:
         """What is known of a release that is whole; None for one that is absent or was left half-made."""
         try:
-            return json.loads((self.at.release(release) / MARKER).read_text())
+            state: dict[str, Any] = json.loads((self.at.release(release) / MARKER).read_text())
+            return state
         except (OSError, ValueError):
             return None
 
@@ -516,9 +518,7 @@ class Deployment:
         if before != content:
             if path == self.at.environment:
                 # Names only: the values may be secrets.
-                yield Difference(
-                    str(path), *(_names(text, other) for text, other in ((before, content), (content, before)))
-                )
+                yield Difference(str(path), _names(before, content), _names(content, before))
             else:
                 yield Difference(str(path), (before or b"").decode(errors="replace"), content.decode())
         elif path.stat().st_mode & 0o7777 != mode or path.stat().st_uid != os.geteuid():
@@ -548,7 +548,8 @@ class Deployment:
         target.mkdir()
         with tarfile.open(archive) as tar:
             # Debian 12's Python has no filters yet. What is in the archive was checked when it was packed.
-            tar.extractall(target, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # noqa: S202
+            options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            tar.extractall(target, **options)  # noqa: S202
         for folder, _folders, _files in os.walk(target):
             os.chmod(folder, 0o755)  # noqa: S103
         if self.wanted.requirements.file:

@@ -44,30 +44,32 @@ def build(package: Path, collection: Path = COLLECTION) -> bytes:
                     files[place] = path
                     waiting.append(path)
     start = f"import sys\n\nfrom {package.name}.cli import main\n\nsys.exit(main())\n"
-    contents = {str(place): path.read_bytes() for place, path in files.items()} | {"__main__.py": start.encode()}
+    contents = {place: path.read_bytes() for place, path in files.items()}
+    contents[PurePosixPath("__main__.py")] = start.encode()
     # A folder of a zip file is a package only when it holds this.
     for place in list(contents):
-        for folder in list(PurePosixPath(place).parents)[:-1]:
-            contents.setdefault(str(folder / "__init__.py"), b"")
+        for folder in list(place.parents)[:-1]:
+            contents.setdefault(folder / "__init__.py", b"")
     packed = io.BytesIO(_SHEBANG)
     packed.seek(0, io.SEEK_END)
     # Not compressed, because zlib's versions differ in what they make of the same input.
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_STORED) as archive:
         for place, content in sorted(contents.items()):
-            archive.writestr(zipfile.ZipInfo(place, _EPOCH), content)
+            archive.writestr(zipfile.ZipInfo(str(place), _EPOCH), content)
     return packed.getvalue()
 
 
 def _imported(path: Path) -> Iterator[str]:
     """The names below SHARED that the file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
-        names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise ZipappError(f"{path}: line {node.lineno} imports relatively; write the whole name")
             names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
         for name in names:
             if name.startswith(f"{SHARED}."):
                 yield name

@@ -152,7 +152,9 @@ def _limit(account: Account, there: Existing) -> list[Step]:
 
 def _entitle(account: Account, there: Existing, every_privilege: frozenset[str]) -> list[Step]:
     """Grant before revoking: what an account keeps it has throughout."""
-    key, grants, revocations = (account.name, account.host), [], []
+    key = (account.name, account.host)
+    grants: list[Step] = []
+    revocations: list[Step] = []
     for target in [*account.privileges, *(other for other in there.privileges if other not in account.privileges)]:
         wanted = account.privileges.get(target, frozenset())
         if target == EVERYTHING and ALL in wanted:
@@ -259,7 +261,7 @@ def _sha256_crypt(password: bytes, salt: bytes, rounds: int) -> str:
             + (passwords if number % 7 else b"")
             + (result if odd else passwords)
         )
-    groups = []
+    groups: list[tuple[int, int]] = []
     place = 0
     while not groups or place:
         groups.append((result[place] << 16 | result[(place + 10) % 30] << 8 | result[(place + 20) % 30], 4))

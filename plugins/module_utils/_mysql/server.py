@@ -12,7 +12,7 @@ try:
     import pymysql
     import pymysql.cursors
 except ImportError:
-    pymysql = None
+    pymysql = None  # type: ignore[assignment]
 
 MINIMUM = (8, 4)
 """The first series whose statements and tables all have the names used here."""

@@ -187,7 +187,7 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
 
 def is_primary(said: Evidence) -> bool:
     """Whether a host has said that it takes writes."""
-    return said["role"] == "primary"
+    return bool(said["role"] == "primary")
 
 
 def applied(channel: Mapping[str, Any], executed: str) -> bool:
@@ -316,7 +316,7 @@ def proven_until(beat: Mapping[str, Any] | None) -> float | None:
     """
     if beat is None or beat["confirmed"] is None:
         return None
-    return beat["confirmed"] + beat["timeout_ms"] / 1000
+    return float(beat["confirmed"]) + float(beat["timeout_ms"]) / 1000
 
 
 def _lossless(
@@ -393,9 +393,10 @@ def clocks_apart(evidence: Mapping[str, Evidence], candidate: str, old: str) -> 
     if old in evidence:
         direct = evidence[old]["clocks"].get(candidate)
         if direct:
-            return -(abs(direct["ahead"]) + direct["error"])
+            return -(abs(float(direct["ahead"])) + float(direct["error"]))
     # What the last transaction took to come is part of it: never too good, but for a clock that is behind.
-    return evidence[candidate]["server"]["channel"]["clock_ahead"]
+    ahead: float | None = evidence[candidate]["server"]["channel"]["clock_ahead"]
+    return ahead
 
 
 def lost_since(
