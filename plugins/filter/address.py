@@ -55,14 +55,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import addresses
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 
 
 def address(host: str, hostvars: Mapping[str, Any]) -> str:
     """The address of `host` as a string; AnsibleFilterError where it has none that other hosts could use."""
     try:
-        return str(topology.address(host, hostvars))
-    except topology.TopologyError as error:
+        return str(addresses.address(host, hostvars))
+    except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
 
 

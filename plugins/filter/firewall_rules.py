@@ -92,7 +92,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.flows import host_rules
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 
 
 def firewall_rules(
@@ -100,8 +101,8 @@ def firewall_rules(
 ) -> list[dict[str, Any]]:
     """The rules of `host` as data; AnsibleFilterError where the flows and the inventory do not make them."""
     try:
-        return [rule.as_data() for rule in topology.firewall_rules(flows, groups, hostvars, host)]
-    except topology.TopologyError as error:
+        return [rule.as_data() for rule in host_rules(flows, groups, hostvars, host)]
+    except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
 
 

@@ -89,7 +89,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import proxies
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 
 
 def haproxy_backend(
@@ -108,8 +109,8 @@ def haproxy_backend(
             "or leave it out"
         )
     try:
-        servers = topology.backend_servers(hosts, hostvars, name=name, port=port, check=check, tls=tls is not None)
-    except topology.TopologyError as error:
+        servers = proxies.backend_servers(hosts, hostvars, name=name, port=port, check=check, tls=tls is not None)
+    except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
     if "servers" in options:
         raise AnsibleFilterError(f"backend {name}: servers are made from the hosts; leave the option servers out")

@@ -118,7 +118,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import databases
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 
 
 def mysql_replication(
@@ -126,8 +127,8 @@ def mysql_replication(
 ) -> dict[str, dict[str, Any]]:
     """Replication settings by host name as data; AnsibleFilterError where the hosts do not make one cluster."""
     try:
-        settings = topology.replication(topology.as_found(topology.database_hosts(hosts, hostvars), actual or {}))
-    except topology.TopologyError as error:
+        settings = databases.replication(databases.as_found(databases.database_hosts(hosts, hostvars), actual or {}))
+    except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
     return {name: host.as_data() for name, host in settings.items()}
 

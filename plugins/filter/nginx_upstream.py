@@ -82,7 +82,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import proxies
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 
 
 def nginx_upstream(
@@ -90,8 +91,8 @@ def nginx_upstream(
 ) -> dict[str, Any]:
     """The upstream `name` as data, with `options`; AnsibleFilterError where the inventory does not make one."""
     try:
-        servers = topology.upstream_servers(hosts, hostvars, name=name, port=port, local=local)
-    except topology.TopologyError as error:
+        servers = proxies.upstream_servers(hosts, hostvars, name=name, port=port, local=local)
+    except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
     if "servers" in options:
         raise AnsibleFilterError(f"upstream {name}: servers are made from the hosts; leave the option servers out")

@@ -16,9 +16,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "plugins" / "plugin_utils"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / ".collections"))
 
-import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import addresses as model_addresses
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import databases, flows, proxies
 
 SIZES = (1_000, 2_000, 5_000, 10_000)
 RUNS = 5
@@ -42,32 +43,32 @@ def inventory(size: int) -> Inventory:
 
 
 def addresses(hosts: Inventory) -> object:
-    return [str(topology.address(name, hosts)) for name in hosts]
+    return [str(model_addresses.address(name, hosts)) for name in hosts]
 
 
 def backend(hosts: Inventory) -> object:
-    return [server.as_data() for server in topology.backend_servers(list(hosts), hosts, name="web", port=80)]
+    return [server.as_data() for server in proxies.backend_servers(list(hosts), hosts, name="web", port=80)]
 
 
 def upstream(hosts: Inventory) -> object:
     local = next(reversed(hosts))
-    servers = topology.upstream_servers(list(hosts), hosts, name="app", port=8000, local=local)
+    servers = proxies.upstream_servers(list(hosts), hosts, name="app", port=8000, local=local)
     return [server.as_data() for server in servers]
 
 
 def replication(hosts: Inventory) -> object:
-    settings = topology.replication(topology.database_hosts(list(hosts), hosts))
+    settings = databases.replication(databases.database_hosts(list(hosts), hosts))
     return {name: host.as_data() for name, host in settings.items()}
 
 
 def firewall(hosts: Inventory) -> object:
     """The rules of one host that everybody speaks to, and that speaks to everybody."""
     groups = {"webservers": list(hosts), "databases": list(hosts)}
-    flows = [
+    spoken = [
         {"name": "web", "to": "webservers", "from": "any", "ports": [443]},
         {"name": "mysql", "to": "databases", "from": ["webservers", "databases"], "ports": [3306]},
     ]
-    return [rule.as_data() for rule in topology.firewall_rules(flows, groups, hosts, "host0")]
+    return [rule.as_data() for rule in flows.host_rules(spoken, groups, hosts, "host0")]
 
 
 def milliseconds(function: Callable[[Inventory], object], hosts: Inventory) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.haproxy_backend import haproxy_backend
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import proxies
 
 HOSTVARS = {"web1": {"ansible_host": "198.18.0.21"}, "web2": {"ansible_host": "2001:db8::22"}}
 
@@ -61,5 +61,5 @@ def test_an_address_cannot_be_verified(name: str) -> None:
 
 
 def test_data_class_has_it_too() -> None:
-    [server] = topology.backend_servers(["web1"], HOSTVARS, name="web", port=443, tls=True)
+    [server] = proxies.backend_servers(["web1"], HOSTVARS, name="web", port=443, tls=True)
     assert server.tls_name == "web1"

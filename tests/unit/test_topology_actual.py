@@ -1,7 +1,8 @@
 """Roles as they are found win over roles as they are written; what cannot be told is refused."""
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import databases
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ PAIR, THREE = ["db1", "db2"], ["db1", "db2", "db3"]
 
 
 def primary(actual, names=PAIR):
-    settings = topology.replication(topology.as_found(topology.database_hosts(names, HOSTVARS), actual))
+    settings = databases.replication(databases.as_found(databases.database_hosts(names, HOSTVARS), actual))
     (found,) = [name for name, host in settings.items() if not host.read_only]
     assert settings[found].source is None
     for name, host in settings.items():
@@ -50,9 +51,9 @@ def test_the_primary_is_the_one_that_is(actual, found):
 
 
 def test_everybody_replicates_from_another_primary_directly():
-    hosts = topology.as_found(topology.database_hosts(THREE, HOSTVARS), {"db2": "primary"})
+    hosts = databases.as_found(databases.database_hosts(THREE, HOSTVARS), {"db2": "primary"})
     assert {host.name: host.source for host in hosts} == dict.fromkeys(THREE)
-    assert {"db1", "db3"} == {replica.name for replica in topology.replication(hosts)["db2"].replicas}
+    assert {"db1", "db3"} == {replica.name for replica in databases.replication(hosts)["db2"].replicas}
 
 
 @pytest.mark.parametrize(
@@ -68,15 +69,15 @@ def test_everybody_replicates_from_another_primary_directly():
     ],
 )
 def test_what_is_dangerous_or_unclear_is_refused(actual, reason):
-    with pytest.raises(topology.TopologyError, match=reason):
+    with pytest.raises(TopologyError, match=reason):
         primary(actual)
 
 
-@given(st.dictionaries(st.sampled_from(THREE), st.sampled_from(topology.ACTUAL_ROLES)))
+@given(st.dictionaries(st.sampled_from(THREE), st.sampled_from(databases.ACTUAL_ROLES)))
 def test_nobody_but_the_one_that_takes_writes_is_the_primary_and_nobody_empty_while_others_are_not(actual):
     try:
         found = primary(actual, THREE)
-    except topology.TopologyError:
+    except TopologyError:
         return
     assert [role for role in actual.values() if role == "primary"].count("primary") <= 1
     if "primary" in actual.values():

@@ -4,7 +4,8 @@ import copy
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import databases, proxies
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,16 +62,16 @@ def clusters(draw: st.DrawFn) -> Inventory:
 
 
 def backend(hosts: list[str], hostvars: Inventory) -> list[dict[str, Any]]:
-    return [server.as_data() for server in topology.backend_servers(hosts, hostvars, name="web", port=80)]
+    return [server.as_data() for server in proxies.backend_servers(hosts, hostvars, name="web", port=80)]
 
 
 def upstream(hosts: list[str], hostvars: Inventory, local: str | None) -> list[dict[str, Any]]:
-    servers = topology.upstream_servers(hosts, hostvars, name="app", port=8000, local=local)
+    servers = proxies.upstream_servers(hosts, hostvars, name="app", port=8000, local=local)
     return [server.as_data() for server in servers]
 
 
 def replication(hosts: list[str], hostvars: Inventory) -> dict[str, dict[str, Any]]:
-    settled = topology.replication(topology.database_hosts(hosts, hostvars))
+    settled = databases.replication(databases.database_hosts(hosts, hostvars))
     return {name: host.as_data() for name, host in settled.items()}
 
 
@@ -201,7 +202,7 @@ def test_any_value_is_used_or_refused_by_name(
     for function in (backend, replication):
         try:
             function(list(hostvars), hostvars)
-        except topology.TopologyError as error:
+        except TopologyError as error:
             message = str(error)
             assert name in message
             assert variable in message

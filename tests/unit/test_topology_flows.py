@@ -10,8 +10,8 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter import firewall_rules as plugin
-from ansible_collections.foobar.webstack.plugins.plugin_utils import topology
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import TopologyError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.flows import host_rules
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,7 +45,7 @@ FLOWS = [
 
 
 def rules(host: str, flows: Any = None, groups: Any = None, hostvars: Any = None) -> list[tuple[Any, ...]]:
-    made = topology.firewall_rules(
+    made = host_rules(
         FLOWS if flows is None else flows,
         GROUPS if groups is None else groups,
         HOSTVARS if hostvars is None else hostvars,
@@ -197,7 +197,7 @@ def test_bad_flow(flows: Any, message: str) -> None:
 )
 def test_bad_call(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(TopologyError) as error:
-        topology.firewall_rules(**{"flows": FLOWS, "groups": GROUPS, "hostvars": HOSTVARS, "host": "web1"} | arguments)
+        host_rules(**{"flows": FLOWS, "groups": GROUPS, "hostvars": HOSTVARS, "host": "web1"} | arguments)
     assert str(error.value) == message
 
 

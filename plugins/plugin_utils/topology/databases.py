@@ -1,0 +1,289 @@
+"""Database hosts: who replicates from whom, as the inventory says it and as the hosts were found to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from typing import Any, Literal
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.addresses import (
+    HostVars,
+    address_in,
+    clash_of,
+    hosts_with_variables,
+    refuse_empty,
+    refuse_shared_addresses,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
+    Address,
+    TopologyError,
+    listed,
+    number,
+    port_number,
+    shown,
+)
+
+SERVER_IDS = range(1, 2**32)
+"""MySQL's server_id, 32 bits; with 0 a server refuses replicas (reference manual, `server_id`)."""
+
+DEFAULT_MYSQL_PORT = 3306
+
+ACTUAL_ROLES = ("primary", "replica", "read_only", "down", "fresh")
+"""What a database host may be found to be: it takes writes, it replicates, it has data and does neither, it has data
+and does not answer, it has nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseHost:
+    """A database host as the inventory describes it.
+
+    `server_id` in SERVER_IDS. `source` is the inventory name of the host that a replica replicates from; None means the
+    primary, and is the only value that a primary may have.
+    """
+
+    name: str
+    address: Address
+    port: int
+    role: Literal["primary", "replica"]
+    server_id: int
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where another database host is reached: its inventory name, address and port."""
+
+    name: str
+    host: Address
+    port: int
+
+    def as_data(self) -> dict[str, Any]:
+        """The endpoint as plain data: the same keys, the address as a string without brackets, IPv6 compressed."""
+        return {"name": self.name, "host": str(self.host), "port": self.port}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationSettings:
+    """What one database host is to the others.
+
+    `source` is None on the primary and set on every replica. `replicas` are those that replicate from this very host,
+    in inventory order. Everything but the primary is `read_only`. `report_host` is how the host names itself to its
+    source.
+    """
+
+    name: str
+    role: Literal["primary", "replica"]
+    address: Address
+    port: int
+    server_id: int
+    report_host: str
+    read_only: bool
+    source: Endpoint | None
+    replicas: tuple[Endpoint, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """The settings as plain data: the same keys, endpoints as dicts, addresses as strings."""
+        return {
+            "name": self.name,
+            "role": self.role,
+            "address": str(self.address),
+            "port": self.port,
+            "server_id": self.server_id,
+            "report_host": self.report_host,
+            "read_only": self.read_only,
+            "source": None if self.source is None else self.source.as_data(),
+            "replicas": [replica.as_data() for replica in self.replicas],
+        }
+
+
+def database_hosts(names: Sequence[str], hostvars: HostVars) -> list[DatabaseHost]:
+    """The database hosts as the inventory describes them: one for each host in `names`, in that order.
+
+    Reads of each host: what `address` reads; `mysql_role` (required: primary or replica), `mysql_port` (a port, default
+    3306), `mysql_source` (the inventory name of the host that a replica replicates from; default the primary), and
+    `mysql_server_id` (SERVER_IDS; default the IPv4 address as an integer, required with an IPv6 address).
+
+    Raises TopologyError for an empty list, a host that is unknown, listed twice or without a usable address, and a
+    value that is missing, of a wrong type or out of range. What the hosts are to each other is for `replication`.
+    """
+    return [_database_host(host, variables) for host, variables in hosts_with_variables(names, hostvars, "databases")]
+
+
+def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]:
+    """Settings of every database host, keyed by name, in the order of `hosts`, whose names must differ.
+
+    A replica may replicate from another replica (`mysql_source`), as long as every chain ends at the primary.
+
+    Raises TopologyError when there is not exactly one primary, when two hosts share an address or a server_id, and when
+    a `mysql_source` stands on the primary, names no database host, names its own host, or leads round in a circle.
+    """
+    primary = _only_primary(hosts)
+    refuse_shared_addresses(hosts, "databases")
+    clash = clash_of((host.server_id, host.name) for host in hosts)
+    if clash:
+        first, second, shared = clash
+        raise TopologyError(
+            f"databases: {first} and {second} both have the server_id {shared}; "
+            "set another mysql_server_id on one of them"
+        )
+    endpoints = {host.name: Endpoint(host.name, host.address, host.port) for host in hosts}
+    sources = {host.name: _source(host, primary, endpoints) for host in hosts if host is not primary}
+    _refuse_circles(sources, primary)
+    replicas: dict[str, list[Endpoint]] = {host.name: [] for host in hosts}
+    for name, source in sources.items():
+        replicas[source].append(endpoints[name])
+    return {
+        host.name: ReplicationSettings(
+            name=host.name,
+            role=host.role,
+            address=host.address,
+            port=host.port,
+            server_id=host.server_id,
+            report_host=str(host.address),
+            read_only=host is not primary,
+            source=None if host is primary else endpoints[sources[host.name]],
+            replicas=tuple(replicas[host.name]),
+        )
+        for host in hosts
+    }
+
+
+def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[DatabaseHost]:
+    """The hosts with the roles that they actually have, where these are other ones: `actual` holds one of ACTUAL_ROLES
+    by host name. Hosts that were not asked are not in it.
+
+    The one that takes writes is the primary. Where none does, it is the inventory's primary, unless that replicates:
+    then it is the only other one that may have the data.
+
+    Raises TopologyError when two take writes, and when it cannot be told which one has the data.
+    """
+    unknown = sorted(set(actual.values()) - set(ACTUAL_ROLES))
+    if unknown:
+        raise TopologyError(f"databases: a host was found to be {shown(unknown[0])}; known is {listed(ACTUAL_ROLES)}")
+    meant = _only_primary(hosts)
+    found = {host.name: actual[host.name] for host in hosts if host.name in actual}
+    writable = [name for name, role in found.items() if role == "primary"]
+    if len(writable) > 1:
+        raise TopologyError(
+            f"databases: {listed(writable)} take writes at the same time; nothing was changed. Stop MySQL on the one"
+            " whose latest writes matter less, then run playbooks/rejoin.yml: it saves what only that one has"
+        )
+    primary = writable[0] if writable else _holder(meant.name, [host.name for host in hosts], found)
+    if primary == meant.name:
+        return list(hosts)
+    # Who was to replicate from the new primary, or through it, now replicates from it as everybody else.
+    return [replace(host, role="primary" if host.name == primary else "replica", source=None) for host in hosts]
+
+
+def _holder(meant: str, names: Sequence[str], found: Mapping[str, str]) -> str:
+    """Who has the data where nobody takes writes."""
+    filled = [name for name, role in found.items() if role != "fresh"]
+    if found.get(meant) == "fresh" and filled:
+        raise TopologyError(
+            f"databases: {meant}, the primary, is empty, but {listed(filled)} {'has' if len(filled) == 1 else 'have'}"
+            " data; nothing was changed. Make the one with the data the primary with playbooks/failover.yml -e"
+            f" webstack_primary={filled[0]}, then run this again"
+        )
+    if found.get(meant) == "fresh" and (absent := [name for name in names if name not in found]):
+        raise TopologyError(
+            f"databases: {meant}, the primary, is empty, and {listed(absent)} was not asked whether it has the data;"
+            " nothing was changed. Run this without --limit"
+        )
+    holders = [name for name, role in found.items() if role in ("read_only", "down")]
+    if found.get(meant) == "replica":
+        candidates = holders or [name for name in names if name not in found]
+        if len(candidates) == 1:
+            return candidates[0]
+    elif len([name for name in holders if found[name] == "read_only"]) <= 1 or meant not in found:
+        return meant
+    raise TopologyError(
+        f"databases: nobody takes writes, and which host has the data cannot be told"
+        f" ({', '.join(f'{name}: {role}' for name, role in found.items())}); nothing was changed. Make the one with all"
+        " data the primary with playbooks/failover.yml -e webstack_primary=<its name>, then run this again"
+    )
+
+
+def _database_host(host: str, variables: Mapping[str, Any]) -> DatabaseHost:
+    role = variables.get("mysql_role")
+    if role is None:
+        raise TopologyError(
+            f"{host}: mysql_role is not set; write mysql_role=primary on the one host that takes the writes and "
+            "mysql_role=replica on every other"
+        )
+    if role not in ("primary", "replica"):
+        raise TopologyError(f"{host}: mysql_role is {shown(role)}; write primary or replica")
+    source = variables.get("mysql_source")
+    if source is not None and not isinstance(source, str):
+        raise TopologyError(
+            f"{host}: mysql_source is {shown(source)}; write the inventory name of the host to replicate from"
+        )
+    found = address_in(host, variables)
+    if "mysql_server_id" in variables:
+        server_id = number(variables["mysql_server_id"], host, "mysql_server_id", SERVER_IDS)
+    elif isinstance(found, IPv4Address):
+        server_id = int(found)
+    else:
+        raise TopologyError(
+            f"{host}: mysql_server_id is not set and the IPv6 address {found} does not fit into one; "
+            f"write a number from {SERVER_IDS[0]} to {SERVER_IDS[-1]} that no other database host has"
+        )
+    port = port_number(variables.get("mysql_port", DEFAULT_MYSQL_PORT), host, "mysql_port")
+    return DatabaseHost(host, found, port, role, server_id, source)
+
+
+def _only_primary(hosts: Sequence[DatabaseHost]) -> DatabaseHost:
+    refuse_empty(hosts, "databases")
+    primaries = [host for host in hosts if host.role == "primary"]
+    if not primaries:
+        raise TopologyError(
+            f"databases: no host ({listed(host.name for host in hosts)}) has mysql_role=primary; "
+            "set it on the one that takes the writes"
+        )
+    if len(primaries) > 1:
+        both, other = ("both", "other") if len(primaries) == 2 else ("all", "others")
+        raise TopologyError(
+            f"databases: {listed(host.name for host in primaries)} {both} have mysql_role=primary; "
+            f"keep it on one of them and give the {other} mysql_role=replica"
+        )
+    [primary] = primaries
+    if primary.source is not None:
+        raise TopologyError(
+            f"{primary.name}: mysql_source is {shown(primary.source)} and mysql_role is primary; "
+            "remove mysql_source, a primary replicates from nobody"
+        )
+    return primary
+
+
+def _source(host: DatabaseHost, primary: DatabaseHost, endpoints: Mapping[str, Endpoint]) -> str:
+    """The name of the host that this replica replicates from."""
+    if host.source is None:
+        return primary.name
+    if host.source == host.name:
+        problem = "the host itself"
+    elif host.source not in endpoints:
+        problem = "not one of the database hosts"
+    else:
+        return host.source
+    raise TopologyError(
+        f"{host.name}: mysql_source is {shown(host.source)}, {problem}; "
+        f"name another database host, or leave it out to replicate from the primary {primary.name}"
+    )
+
+
+def _refuse_circles(sources: Mapping[str, str], primary: DatabaseHost) -> None:
+    """Follow every replica's sources up to the primary; what is known to lead there is not followed again."""
+    arriving = {primary.name}
+    for start in sources:
+        path: dict[str, None] = {}
+        name = start
+        while name not in arriving:
+            if name in path:
+                circle = [*path][[*path].index(name) :]
+                raise TopologyError(
+                    f"databases: mysql_source leads round in a circle ({' -> '.join([*circle, name])}); "
+                    f"leave mysql_source out on one of them to replicate from the primary {primary.name}"
+                )
+            path[name] = None
+            name = sources[name]
+        arriving.update(path)
