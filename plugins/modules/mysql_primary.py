@@ -113,8 +113,9 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import applied
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import OPEN, one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import OPEN
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import observe
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,

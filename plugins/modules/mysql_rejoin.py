@@ -79,8 +79,7 @@ import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     NoServerError,

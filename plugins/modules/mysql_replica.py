@@ -198,6 +198,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
     plan_absent,
     waiting_is_over,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     NoServerError,
@@ -212,8 +213,6 @@ NOT_SUPERVISED = 3707
 CONNECTION_LOST = frozenset({2003, 2006, 2013})
 
 POLL_SECONDS = 0.2
-
-OWN_SCHEMAS = ("information_schema", "mysql", "performance_schema", "sys")
 
 
 def observe_channel(server: Server, known_password: str) -> Channel | None:
@@ -276,10 +275,8 @@ def observe(server: Server, known_password: str) -> Local:
     reason = unsupported(variables["version"], variables["version_comment"])
     if reason:
         raise ServerError(0, reason)
-    marks = ", ".join(["%s"] * len(OWN_SCHEMAS))
     schemas = server.rows(
-        f"SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ({marks}) ORDER BY name",  # noqa: S608
-        OWN_SCHEMAS,
+        f"SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME {NOT_OWN} ORDER BY name"  # noqa: S608
     )
     semisync = server.rows("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_replica_status'")
     return Local(

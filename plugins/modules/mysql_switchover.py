@@ -119,6 +119,7 @@ gap_seconds:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import (
     COMMIT_SECONDS,
     Endpoint,
@@ -129,7 +130,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
     ExchangeError,
     Sight,
     obstacles,
-    one_line,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import CHANNEL
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError

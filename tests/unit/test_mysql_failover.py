@@ -7,12 +7,12 @@ import math
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import Heartbeat
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import (
     Request,
     Verdict,
     decide,
-    latest_beat,
-    proven_until,
+    latest_heartbeat,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import (
     Facts,
@@ -40,6 +40,7 @@ def server(role: str, uuid: str, executed: str, **more: Any) -> dict[str, Any]:
 def beat(**more: Any) -> dict[str, Any]:
     return {
         "server_uuid": A,
+        "server_id": 1,
         "written": CONFIRMED + 1,
         "confirmed": CONFIRMED,
         "semi_sync": True,
@@ -385,15 +386,15 @@ def test_a_working_primary_is_not_replaced() -> None:
 
 
 def test_a_timeout_without_end_proves_without_end() -> None:
-    assert proven_until(beat(timeout_ms=2**64 - 1)) > NOW + 1e9  # type: ignore[operator]
+    assert Heartbeat.from_data(beat(timeout_ms=2**64 - 1)).proven_until.timestamp() > NOW + 1e9  # type: ignore[union-attr]
 
 
 def test_the_heartbeat_is_that_of_the_source() -> None:
     found = crash()["db2"]["server"]
     found["heartbeats"] = [beat(server_uuid=B), beat(), beat(server_uuid=C, written=NOW)]
-    assert latest_beat(found)["server_uuid"] == A  # type: ignore[index]
+    assert latest_heartbeat(found).server_uuid == A  # type: ignore[union-attr]
     found["channel"]["source_uuid"] = ""
-    assert latest_beat(found)["server_uuid"] == C  # type: ignore[index]
+    assert latest_heartbeat(found).server_uuid == C  # type: ignore[union-attr]
 
 
 moments = st.floats(-60, 60)

@@ -137,6 +137,12 @@ def union(sets: Iterable[GtidSet]) -> GtidSet:
     return GtidSet(found)
 
 
+def one_line(gtids: str | bytes) -> str:
+    """The text of a GTID set, which MySQL breaks into lines, on one line."""
+    text = gtids.decode() if isinstance(gtids, bytes) else gtids
+    return text.replace("\n", "")
+
+
 def _merged(intervals: Iterable[tuple[int, int]]) -> Intervals:
     found: list[tuple[int, int]] = []
     for first, last in sorted(intervals):

@@ -6,14 +6,13 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import Heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NO_SUCH_TABLE, NOT_OWN
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
-
-OWN_SCHEMAS = ("information_schema", "mysql", "performance_schema", "sys")
-NO_SUCH_TABLE = frozenset({1049, 1142, 1146})
 
 CHANNEL = (
     "SELECT f.HOST AS source_host, f.PORT AS source_port, s.SOURCE_UUID AS source_uuid, s.SERVICE_STATE AS receiver,"
@@ -26,7 +25,6 @@ CHANNEL = (
     " JOIN performance_schema.replication_connection_status s USING (CHANNEL_NAME)"
     " JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME) WHERE f.CHANNEL_NAME = ''"
 )
-HEARTBEATS = "SELECT server_uuid, written, confirmed, semi_sync, timeout_ms, gtid_executed FROM webstack.heartbeat"
 
 
 @dataclass(frozen=True)
@@ -54,29 +52,15 @@ def role_of(facts: Facts) -> str:
     return "read_only" if facts.has_databases else "fresh"
 
 
-def seconds(moment: datetime | None) -> float | None:
-    """Since 1970, of a time of MySQL's in UTC."""
-    return None if moment is None else moment.replace(tzinfo=timezone.utc).timestamp()  # noqa: UP017
-
-
 def observe(server: Server) -> dict[str, Any]:
     """The server's state as plain data. ServerError if it does not answer."""
     server.rows("SET SESSION time_zone = '+00:00'")
     variables = server.variables()
     status = {row["Variable_name"].lower(): row["Value"] for row in server.rows("SHOW GLOBAL STATUS LIKE 'Rpl_semi%'")}
-    marks = ", ".join(["%s"] * len(OWN_SCHEMAS))
-    databases = server.rows(
-        f"SELECT 1 AS there FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ({marks}) LIMIT 1",  # noqa: S608
-        OWN_SCHEMAS,
-    )
+    databases = server.rows(f"SELECT 1 AS there FROM information_schema.SCHEMATA WHERE SCHEMA_NAME {NOT_OWN} LIMIT 1")  # noqa: S608
     channels = server.rows(CHANNEL)
     channel = channels[0] if channels and channels[0]["source_host"] else None
-    try:
-        beats = server.rows(HEARTBEATS)
-    except ServerError as error:
-        if error.number not in NO_SUCH_TABLE:
-            raise
-        beats = []
+    heartbeats = read_heartbeats(server)
     writable = variables["read_only"] == "OFF" and variables["super_read_only"] == "OFF"
     facts = Facts(
         answers=True,
@@ -98,18 +82,18 @@ def observe(server: Server) -> dict[str, Any]:
         "semi_sync_replicas": int(status.get("rpl_semi_sync_source_clients", 0)),
         "semi_sync_timeout_ms": int(variables.get("rpl_semi_sync_source_timeout", 0)),
         "channel": channel and channel_data(channel),
-        "heartbeats": [
-            {
-                "server_uuid": beat["server_uuid"],
-                "written": seconds(beat["written"]),
-                "confirmed": seconds(beat["confirmed"]),
-                "semi_sync": bool(beat["semi_sync"]),
-                "timeout_ms": int(beat["timeout_ms"]),
-                "gtid_executed": one_line(beat["gtid_executed"]),
-            }
-            for beat in beats
-        ],
+        "heartbeats": [found.as_data() for found in heartbeats],
     }
+
+
+def read_heartbeats(server: Server) -> list[Heartbeat]:
+    """The rows of the heartbeat table, none where it does not exist yet."""
+    try:
+        return [Heartbeat.from_row(row) for row in server.rows(heartbeat.SELECT)]
+    except ServerError as error:
+        if error.number in NO_SUCH_TABLE:
+            return []
+        raise
 
 
 def channel_data(row: Mapping[str, Any]) -> dict[str, Any]:

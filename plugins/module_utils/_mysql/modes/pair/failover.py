@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import Heartbeat, latest
 
 FOR_EVER_MS = 86_400_000
 """A semi-synchronous timeout of a day or more says that writes are to wait for a replica, however long that takes."""
@@ -167,10 +168,10 @@ def _promotion(evidence: Mapping[str, Evidence], request: Request, candidate: st
             " writes; repair it first"
         )
     _behind_others(case, evidence, request, candidate, old)
-    beat = latest_beat(evidence[candidate]["server"])
-    _errant(case, evidence[candidate]["server"], beat, request, candidate, old)
+    heartbeat = latest_heartbeat(evidence[candidate]["server"])
+    _errant(case, evidence[candidate]["server"], heartbeat, request, candidate, old)
     other = len(case.refusals)
-    _lossless(case, evidence, request, candidate, old, beat)
+    _lossless(case, evidence, request, candidate, old, heartbeat)
     return Verdict(
         candidate=candidate,
         old=old,
@@ -250,17 +251,18 @@ def _fence(
     return "cut_off", tuple(name for name in hosts if name in evidence)
 
 
-def latest_beat(server: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def latest_heartbeat(server: Mapping[str, Any]) -> Heartbeat | None:
     """The source's last heartbeat that the candidate has, or else the freshest of another server."""
-    beats = [beat for beat in server["heartbeats"] if beat["server_uuid"] != server["server_uuid"]]
-    named = [beat for beat in beats if beat["server_uuid"] == server["channel"]["source_uuid"]]
-    return max(named or beats, key=lambda beat: beat["written"], default=None)
+    others = [
+        Heartbeat.from_data(each) for each in server["heartbeats"] if each["server_uuid"] != server["server_uuid"]
+    ]
+    return latest(others, [server["channel"]["source_uuid"]])
 
 
-def errant(server: Mapping[str, Any], beat: Mapping[str, Any]) -> GtidSet:
+def errant(server: Mapping[str, Any], heartbeat: Heartbeat) -> GtidSet:
     """What the candidate has and its source never had: neither by the heartbeat nor committed on the source itself."""
     executed = GtidSet.parse(server["gtid_executed"])
-    return executed.without(beat["server_uuid"]) - GtidSet.parse(beat["gtid_executed"])
+    return executed.without(heartbeat.server_uuid) - GtidSet.parse(heartbeat.gtid_executed)
 
 
 def held(server: Mapping[str, Any]) -> GtidSet:
@@ -285,18 +287,18 @@ def _behind_others(case: _Case, evidence: Mapping[str, Evidence], request: Reque
 def _errant(
     case: _Case,
     server: Mapping[str, Any],
-    beat: Mapping[str, Any] | None,
+    heartbeat: Heartbeat | None,
     request: Request,
     candidate: str,
     old: str,
 ) -> None:
-    if beat is None:
+    if heartbeat is None:
         if GtidSet.parse(server["gtid_executed"]).without(server["channel"]["source_uuid"]):
             case.refusals.append(
                 f"{candidate} has no heartbeat of {old}, so nothing tells whether it has transactions of its own"
             )
         return
-    own = errant(server, beat)
+    own = errant(server, heartbeat)
     if not own:
         return
     if own <= GtidSet.parse(request.accepted_errant):
@@ -308,28 +310,18 @@ def _errant(
     )
 
 
-def proven_until(beat: Mapping[str, Any] | None) -> float | None:
-    """The moment, by the source's clock, before which every acknowledged write is on whoever has this heartbeat.
-
-    When the heartbeat `confirmed` was acknowledged, so was every commit before it, and none ends semi-sync before
-    it has waited for the timeout.
-    """
-    if beat is None or beat["confirmed"] is None:
-        return None
-    return float(beat["confirmed"]) + float(beat["timeout_ms"]) / 1000
-
-
 def _lossless(
     case: _Case,
     evidence: Mapping[str, Evidence],
     request: Request,
     candidate: str,
     old: str,
-    beat: Mapping[str, Any] | None,
+    heartbeat: Heartbeat | None,
 ) -> None:
     """Every application host has to have lost the old primary before what the heartbeat proves ends."""
     here = evidence[candidate]
-    until = proven_until(beat)
+    proven = heartbeat and heartbeat.proven_until
+    until = proven.timestamp() if proven else None
     unknown, window = [], -math.inf
     if until is None:
         unknown.append(f"{candidate} has no heartbeat of {old} that a replica acknowledged")

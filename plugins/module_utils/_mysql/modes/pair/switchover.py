@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import REFUSED_FOR_GOOD, explain
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import (
     Endpoint,
     change_source,
@@ -348,9 +349,3 @@ class Exchange:
         raise ExchangeError(
             f"{reason}. Everything was taken back: the old source takes writes, the candidate replicates"
         )
-
-
-def one_line(gtids: str | bytes) -> str:
-    """A GTID set, which MySQL breaks into lines."""
-    text = gtids.decode() if isinstance(gtids, bytes) else gtids
-    return text.replace("\n", "")
