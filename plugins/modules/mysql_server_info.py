@@ -224,7 +224,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
                 found["role"] = found["server"]["role"]
             except ServerError as error:
                 has_files = os.path.exists(os.path.join(params["data_directory"], "ibdata1"))
-                found["role"] = role_of(Facts(answers=False, has_files=has_files))
+                found["role"] = role_of(Facts(answers=False, has_files=has_files)).value
                 found["reason"] = str(error)
             finally:
                 server.close()

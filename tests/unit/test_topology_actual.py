@@ -1,6 +1,7 @@
 """Roles as they are found win over roles as they are written; what cannot be told is refused."""
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import databases
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 from hypothesis import given
@@ -73,7 +74,7 @@ def test_what_is_dangerous_or_unclear_is_refused(actual, reason):
         primary(actual)
 
 
-@given(st.dictionaries(st.sampled_from(THREE), st.sampled_from(databases.ACTUAL_ROLES)))
+@given(st.dictionaries(st.sampled_from(THREE), st.sampled_from([role.value for role in Role])))
 def test_nobody_but_the_one_that_takes_writes_is_the_primary_and_nobody_empty_while_others_are_not(actual):
     try:
         found = primary(actual, THREE)

@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import heartbeat
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import Heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NO_SUCH_TABLE, NOT_OWN
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
 
@@ -40,16 +41,16 @@ class Facts:
     has_replicas: bool = False
 
 
-def role_of(facts: Facts) -> str:
-    """One of primary, replica, read_only, down and fresh, as the filter mysql_replication understands them."""
+def role_of(facts: Facts) -> Role:
+    """What these facts make of a host."""
     if not facts.answers:
-        return "down" if facts.has_files else "fresh"
+        return Role.DOWN if facts.has_files else Role.FRESH
     if facts.writable and (facts.has_databases or facts.has_replicas):
-        return "primary"
+        return Role.PRIMARY
     if facts.replicates:
-        return "replica"
+        return Role.REPLICA
     # A server that has just been installed takes writes, too.
-    return "read_only" if facts.has_databases else "fresh"
+    return Role.READ_ONLY if facts.has_databases else Role.FRESH
 
 
 def observe(server: Server) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def observe(server: Server) -> dict[str, Any]:
         has_replicas=bool(server.rows("SHOW REPLICAS")),
     )
     return {
-        "role": role_of(facts),
+        "role": role_of(facts).value,
         "writable": writable,
         "super_read_only": variables["super_read_only"] == "ON",
         "server_uuid": variables["server_uuid"],

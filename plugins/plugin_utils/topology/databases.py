@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any, Literal
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.addresses import (
     HostVars,
     address_in,
@@ -28,10 +29,6 @@ SERVER_IDS = range(1, 2**32)
 """MySQL's server_id, 32 bits; with 0 a server refuses replicas (reference manual, `server_id`)."""
 
 DEFAULT_MYSQL_PORT = 3306
-
-ACTUAL_ROLES = ("primary", "replica", "read_only", "down", "fresh")
-"""What a database host may be found to be: it takes writes, it replicates, it has data and does neither, it has data
-and does not answer, it has nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +147,21 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
 
 
 def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[DatabaseHost]:
-    """The hosts with the roles that they actually have, where these are other ones: `actual` holds one of ACTUAL_ROLES
-    by host name. Hosts that were not asked are not in it.
+    """The hosts with the roles that they actually have, where these are other ones: `actual` holds a
+    Role by host name. Hosts that were not asked are not in it.
 
     The one that takes writes is the primary. Where none does, it is the inventory's primary, unless that replicates:
     then it is the only other one that may have the data.
 
     Raises TopologyError when two take writes, and when it cannot be told which one has the data.
     """
-    unknown = sorted(set(actual.values()) - set(ACTUAL_ROLES))
+    known = [role.value for role in Role]
+    unknown = sorted(set(actual.values()) - set(known))
     if unknown:
-        raise TopologyError(f"databases: a host was found to be {shown(unknown[0])}; known is {listed(ACTUAL_ROLES)}")
+        raise TopologyError(f"databases: a host was found to be {shown(unknown[0])}; known is {listed(known)}")
     meant = _only_primary(hosts)
-    found = {host.name: actual[host.name] for host in hosts if host.name in actual}
-    writable = [name for name, role in found.items() if role == "primary"]
+    found = {host.name: Role(actual[host.name]) for host in hosts if host.name in actual}
+    writable = [name for name, role in found.items() if role is Role.PRIMARY]
     if len(writable) > 1:
         raise TopologyError(
             f"databases: {listed(writable)} take writes at the same time; nothing was changed. Stop MySQL on the one"
@@ -176,26 +174,26 @@ def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[D
     return [replace(host, role="primary" if host.name == primary else "replica", source=None) for host in hosts]
 
 
-def _holder(meant: str, names: Sequence[str], found: Mapping[str, str]) -> str:
+def _holder(meant: str, names: Sequence[str], found: Mapping[str, Role]) -> str:
     """Who has the data where nobody takes writes."""
-    filled = [name for name, role in found.items() if role != "fresh"]
-    if found.get(meant) == "fresh" and filled:
+    filled = [name for name, role in found.items() if role is not Role.FRESH]
+    if found.get(meant) is Role.FRESH and filled:
         raise TopologyError(
             f"databases: {meant}, the primary, is empty, but {listed(filled)} {'has' if len(filled) == 1 else 'have'}"
             " data; nothing was changed. Make the one with the data the primary with playbooks/failover.yml -e"
             f" webstack_primary={filled[0]}, then run this again"
         )
-    if found.get(meant) == "fresh" and (absent := [name for name in names if name not in found]):
+    if found.get(meant) is Role.FRESH and (absent := [name for name in names if name not in found]):
         raise TopologyError(
             f"databases: {meant}, the primary, is empty, and {listed(absent)} was not asked whether it has the data;"
             " nothing was changed. Run this without --limit"
         )
-    holders = [name for name, role in found.items() if role in ("read_only", "down")]
-    if found.get(meant) == "replica":
+    holders = [name for name, role in found.items() if role in (Role.READ_ONLY, Role.DOWN)]
+    if found.get(meant) is Role.REPLICA:
         candidates = holders or [name for name in names if name not in found]
         if len(candidates) == 1:
             return candidates[0]
-    elif len([name for name in holders if found[name] == "read_only"]) <= 1 or meant not in found:
+    elif len([name for name in holders if found[name] is Role.READ_ONLY]) <= 1 or meant not in found:
         return meant
     raise TopologyError(
         f"databases: nobody takes writes, and which host has the data cannot be told"
