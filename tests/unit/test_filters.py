@@ -21,7 +21,13 @@ from ansible.vars.manager import VariableManager
 ROOT = Path(__file__).resolve().parents[2]
 FILTERS = sorted(path.stem for path in (ROOT / "plugins/filter").glob("*.py"))
 # The filters over the topology, each with the host on which its examples are meant.
-TOPOLOGY_FILTERS = {"address": "lb1", "haproxy_backend": "lb1", "mysql_replication": "db2", "nginx_upstream": "web2"}
+TOPOLOGY_FILTERS = {
+    "address": "lb1",
+    "haproxy_backend": "lb1",
+    "mysql_replication": "db2",
+    "mysql_routing": "web1",
+    "nginx_upstream": "web2",
+}
 
 UNDEFINED = '"{{ nobody.defines.this }}"'
 
