@@ -13,8 +13,8 @@ description:
     other host once. A flow in which the host has no part, or no partner, makes no rule.
   - Hosts are taken to speak from the address at which they are reached, see P(foobar.webstack.address#filter).
   - Refused, with a message that says what to write instead, are flows that are not of the form below, groups that the
-    inventory does not have, and hosts that a rule names and that have no address.
-positional: groups, hostvars, host
+    inventory lacks and that are not in O(optional), and hosts that a rule names and that have no address.
+positional: groups, hostvars, host, optional
 options:
   _input:
     description:
@@ -40,6 +40,13 @@ options:
     description: Inventory name of the host whose rules are made, that is C(inventory_hostname).
     type: str
     required: true
+  optional:
+    description:
+      - Groups that the inventory may lack; none if not given.
+      - A flow is read as if it did not name those that are absent or empty, and makes no rule where that leaves nobody
+        to speak or to listen.
+    type: list
+    elements: str
 seealso:
   - plugin: foobar.webstack.address
     plugin_type: filter
@@ -97,11 +104,15 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
 
 
 def firewall_rules(
-    flows: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Any], host: str
+    flows: Sequence[Mapping[str, Any]],
+    groups: Mapping[str, Sequence[str]],
+    hostvars: Mapping[str, Any],
+    host: str,
+    optional: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
     """The rules of `host` as data; AnsibleFilterError where the flows and the inventory do not make them."""
     try:
-        return [rule.as_data() for rule in host_rules(flows, groups, hostvars, host)]
+        return [rule.as_data() for rule in host_rules(flows, groups, hostvars, host, optional or ())]
     except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
 

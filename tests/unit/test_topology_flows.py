@@ -44,12 +44,15 @@ FLOWS = [
 ]
 
 
-def rules(host: str, flows: Any = None, groups: Any = None, hostvars: Any = None) -> list[tuple[Any, ...]]:
+def rules(
+    host: str, flows: Any = None, groups: Any = None, hostvars: Any = None, optional: Any = ()
+) -> list[tuple[Any, ...]]:
     made = host_rules(
         FLOWS if flows is None else flows,
         GROUPS if groups is None else groups,
         HOSTVARS if hostvars is None else hostvars,
         host,
+        optional,
     )
     return [tuple(rule.as_data().values()) for rule in made]
 
@@ -100,6 +103,38 @@ def test_group_without_hosts_opens_nothing() -> None:
     assert rules("db1", [{"name": "x", "to": "spare", "from": "databases", "ports": [1]}]) == []
 
 
+BACKUP = {"name": "backup", "to": "backups", "from": "databases", "ports": [22]}
+
+
+@pytest.mark.parametrize("groups", [GROUPS, GROUPS | {"backups": []}], ids=["absent", "empty"])
+def test_optional_group_without_hosts_drops_its_flows(groups: Any) -> None:
+    """On every host, also on one that would have a part in the flow; the other flows stay as they are."""
+    for host in ("lb1", "web1", "db1"):
+        assert rules(host, [BACKUP, *FLOWS], groups, optional=["backups"]) == rules(host, groups=groups)
+    to_us = {"name": "scrape", "to": "databases", "from": ["backups", "monitoring"], "ports": [9100]}
+    assert rules("db1", [to_us], groups, optional=["backups", "monitoring"]) == []
+
+
+def test_optional_group_without_hosts_leaves_the_others_of_a_flow() -> None:
+    flow = {"name": "mysql", "to": "databases", "from": ["monitoring", "appservers"], "ports": [3306]}
+    assert rules("db1", [flow], optional=["monitoring"]) == rules("db1", [flow | {"from": ["appservers"]}])
+
+
+def test_optional_group_with_hosts_counts() -> None:
+    """Catches an optional group that is always dropped: its hosts would be closed."""
+    groups = GROUPS | {"backups": ["lb1"]}
+    assert rules("lb1", [BACKUP], groups, optional=["backups"])[0][-1] == ["198.18.0.31", "198.18.0.32"]
+    assert plugin.firewall_rules([BACKUP], groups, HOSTVARS, "lb1", ["backups"])[0]["ports"] == [22]
+
+
+def test_flow_of_an_absent_optional_group_is_checked_all_the_same() -> None:
+    """Otherwise a mistake would show only with the first host of the group."""
+    with pytest.raises(TopologyError, match="flow backup: ports is 0"):
+        rules("db1", [BACKUP | {"ports": [0]}], optional=["backups"])
+    with pytest.raises(TopologyError, match="two flows have this name"):
+        rules("db1", [BACKUP, BACKUP], optional=["backups"])
+
+
 def test_values_of_an_ini_inventory() -> None:
     assert rules("lb1", [{"name": "x", "to": "loadbalancers", "from": "any", "ports": ["80", 80]}])[0][3] == [80]
 
@@ -130,7 +165,7 @@ GROUP_OR_GROUPS = "a group or a list of groups"
         ([WEB, WEB], "flow web: two flows have this name; give each a name of its own"),
         (
             [WEB | {"port": 80}],
-            "flow web: 'port' is no part of a flow; use name, to, from, ports and protocol",
+            "flow web: 'port' is not an option of a flow; use name, to, from, ports and protocol",
         ),
         ([WEB | {"protocol": "sctp"}], "flow web: protocol is 'sctp'; write one of tcp, udp and vrrp"),
         ([WEB | {"ports": 443}], "flow web: ports is 443; write a list of ports such as [443]"),
@@ -154,6 +189,10 @@ GROUP_OR_GROUPS = "a group or a list of groups"
         (
             [WEB | {"to": "any"}],
             f"flow web: to has 'any', which is not a group of the inventory; write {GROUP_OR_GROUPS}",
+        ),
+        (
+            [WEB | {"to": "backups"}],
+            f"flow web: to has 'backups', which is not a group of the inventory; write {GROUP_OR_GROUPS}",
         ),
         ([WEB | {"to": []}], f"flow web: to is []; write {GROUP_OR_GROUPS}"),
         ([{"name": "web", "from": "any", "ports": [1]}], f"flow web: to is None; write {GROUP_OR_GROUPS}"),
@@ -191,6 +230,7 @@ def test_bad_flow(flows: Any, message: str) -> None:
     [
         ({"groups": ["web"]}, "groups is ['web']; pass Ansible's groups"),
         ({"hostvars": ["web"]}, "hostvars is ['web']; pass Ansible's hostvars"),
+        ({"optional": "backups"}, "firewall: optional is 'backups'; pass a list of group names"),
         ({"host": "web9"}, "firewall: 'web9' is not a host of the inventory; pass inventory_hostname"),
         ({"host": ["web1"]}, "firewall: ['web1'] is not a host of the inventory; pass inventory_hostname"),
     ],

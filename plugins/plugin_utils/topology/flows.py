@@ -61,7 +61,11 @@ class FirewallRule:
 
 
 def host_rules(
-    flows: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[str]], hostvars: HostVars, host: str
+    flows: Sequence[Mapping[str, Any]],
+    groups: Mapping[str, Sequence[str]],
+    hostvars: HostVars,
+    host: str,
+    optional: Sequence[str] = (),
 ) -> list[FirewallRule]:
     """What `host` lets in, then what it may open itself, each in the order of `flows`.
 
@@ -70,17 +74,22 @@ def host_rules(
     host alike. A rule names every other host once, in the order of the groups; the host's own address is left out, and
     a rule that would have no address is none.
 
+    `optional` are groups that the inventory may lack: what a flow says of one that is absent or empty does not count,
+    and where that leaves nobody to speak or to listen the flow is dropped.
+
     Reads of each host that a rule names, and of `host`: what `address` reads.
 
-    Raises TopologyError for a flow that is not of this form, a group that the inventory does not have, a host that is
-    unknown or without a usable address.
+    Raises TopologyError for a flow that is not of this form, a group that the inventory lacks and that is not optional,
+    a host that is unknown or without a usable address.
     """
     require_mapping(hostvars)
     if not isinstance(groups, Mapping):
         raise TopologyError(f"groups is {shown(groups)}; pass Ansible's groups")
     if not isinstance(host, str) or host not in hostvars:
         raise TopologyError(f"firewall: {shown(host)} is not a host of the inventory; pass inventory_hostname")
-    read = _flows(flows, groups)
+    if isinstance(optional, str) or not isinstance(optional, Sequence):
+        raise TopologyError(f"firewall: optional is {shown(optional)}; pass a list of group names")
+    read = _flows(flows, groups, frozenset(optional))
     found: dict[str, Address] = {}
 
     def address_of(name: str, where: str) -> Address:
@@ -105,19 +114,21 @@ def host_rules(
     return [rule for rule in inbound + outbound if rule.addresses is None or rule.addresses]
 
 
-def _flows(flows: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[str]]) -> list[Flow]:
+def _flows(
+    flows: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[str]], optional: frozenset[str]
+) -> list[Flow]:
     if isinstance(flows, str) or not isinstance(flows, Sequence):
         raise TopologyError(f"firewall: flows is {shown(flows)}; pass a list of flows, each with name, to, from, ports")
-    read = [_flow(flow, number, groups) for number, flow in enumerate(flows, 1)]
+    read = [_flow(flow, number, groups, optional) for number, flow in enumerate(flows, 1)]
     names: set[str] = set()
     for flow in read:
         if flow.name in names:
             raise TopologyError(f"flow {flow.name}: two flows have this name; give each a name of its own")
         names.add(flow.name)
-    return read
+    return [flow for flow in read if flow.targets and flow.sources != ()]
 
 
-def _flow(flow: Mapping[str, Any], number: int, groups: Mapping[str, Sequence[str]]) -> Flow:
+def _flow(flow: Mapping[str, Any], number: int, groups: Mapping[str, Sequence[str]], optional: frozenset[str]) -> Flow:
     if not isinstance(flow, Mapping):
         raise TopologyError(f"flow {number}: it is {shown(flow)}; write a mapping with name, to, from and ports")
     name = flow.get("name")
@@ -128,7 +139,7 @@ def _flow(flow: Mapping[str, Any], number: int, groups: Mapping[str, Sequence[st
     where = f"flow {name}"
     for key in flow:
         if key not in _FLOW_KEYS:
-            raise TopologyError(f"{where}: {shown(key)} is no part of a flow; use {listed(_FLOW_KEYS)}")
+            raise TopologyError(f"{where}: {shown(key)} is not an option of a flow; use {listed(_FLOW_KEYS)}")
     protocol = flow.get("protocol", PROTOCOLS[0])
     if protocol not in PROTOCOLS:
         raise TopologyError(f"{where}: protocol is {shown(protocol)}; write one of {listed(PROTOCOLS)}")
@@ -140,19 +151,22 @@ def _flow(flow: Mapping[str, Any], number: int, groups: Mapping[str, Sequence[st
     if protocol != "vrrp" and not ports:
         raise TopologyError(f"{where}: ports is empty; write the ports to open such as [443], or remove the flow")
     numbers = tuple(dict.fromkeys(port_number(port, where, "ports") for port in ports))
-    sources = None if flow.get("from") == "any" else _group_names(flow, "from", where, groups)
-    return Flow(name, protocol, numbers, sources, _group_names(flow, "to", where, groups))
+    sources = None if flow.get("from") == "any" else _group_names(flow, "from", where, groups, optional)
+    return Flow(name, protocol, numbers, sources, _group_names(flow, "to", where, groups, optional))
 
 
-def _group_names(flow: Mapping[str, Any], key: str, where: str, groups: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+def _group_names(
+    flow: Mapping[str, Any], key: str, where: str, groups: Mapping[str, Sequence[str]], optional: frozenset[str]
+) -> tuple[str, ...]:
+    """The groups that a flow names, without the optional ones that have no hosts."""
     value = flow.get(key)
     names = [value] if isinstance(value, str) else value
     example = "any, a group or a list of groups" if key == "from" else "a group or a list of groups"
     if not isinstance(names, Sequence) or not names:
         raise TopologyError(f"{where}: {key} is {shown(value)}; write {example}")
     for name in names:
-        if not isinstance(name, str) or name not in groups:
+        if not isinstance(name, str) or (name not in groups and name not in optional):
             raise TopologyError(
                 f"{where}: {key} has {shown(name)}, which is not a group of the inventory; write {example}"
             )
-    return tuple(names)
+    return tuple(name for name in names if name not in optional or groups.get(name))
