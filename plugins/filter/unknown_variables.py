@@ -47,8 +47,10 @@ _value:
   elements: str
 """
 
-SIMILAR, ALIKE = 0.6, 0.9
-"""Of difflib's ratio: from where a name is worth proposing, and from where it is the same word with a mistake in it."""
+SIMILAR = 0.6
+"""Of difflib's ratio: from where a name is worth proposing."""
+ALIKE = 0.9
+"""Of difflib's ratio: from where it is the same word with a mistake in it."""
 
 
 def unknown_variables(names: Iterable[str], known: Sequence[str], prefix: str = "webstack_") -> list[str]:

@@ -91,7 +91,8 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.fence impor
     rules,
 )
 
-RULES, SYSTEM_UNITS = Path(RULES_FILE), Path("/etc/systemd/system")
+RULES = Path(RULES_FILE)
+SYSTEM_UNITS = Path("/etc/systemd/system")
 
 POLL_SECONDS = 0.1
 GIVE_UP_SECONDS = 20

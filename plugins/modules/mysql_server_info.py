@@ -172,7 +172,7 @@ def clock(host: str, port: int, ca: str, patience: float) -> dict[str, float] | 
     """How far this clock is ahead of the endpoint's; None where the endpoint does not tell."""
     context: ssl.SSLContext = tls_context(ca)
     samples = []
-    for _ in range(SAMPLES):
+    for _sample in range(SAMPLES):
         connection = http.client.HTTPSConnection(host, port, timeout=patience, context=context)
         try:
             connection.connect()

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: zipapp
 short_description: Install a Python program as one file
 version_added: 1.1.0
-author: The foobar.webstack maintainers
+author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Builds a zip application of a package and of the shared code of this collection that it imports, and copies it to
     the host.

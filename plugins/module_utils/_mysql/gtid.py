@@ -87,8 +87,8 @@ class GtidSet:
 
     def __contains__(self, gtid: str) -> bool:
         """Whether one transaction, in the notation `uuid:number` or `uuid:tag:number`, is in the set."""
-        source, _, number = gtid.rpartition(":")
-        uuid, _, tag = source.partition(":")
+        source, _colon, number = gtid.rpartition(":")
+        uuid, _colon, tag = source.partition(":")
         return any(first <= int(number) <= last for first, last in self.intervals.get((uuid, tag), ()))
 
     def __iter__(self) -> Iterator[tuple[Source, Intervals]]:

@@ -273,10 +273,10 @@ class Exchange:
     def _connected(self) -> None:
         deadline = self.clock() + self.connect_seconds
         while True:
-            (status,) = self.old.rows(
+            status = self.old.rows(
                 "SELECT SERVICE_STATE AS state, LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message"
                 " FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME = ''"
-            )
+            )[0]
             if status["state"] == "ON" and (not self.semi_sync or self._acknowledges()):
                 return
             number, message = int(status["number"]), status["message"]
