@@ -24,29 +24,44 @@ FACTS = {
 }
 
 
+def evaluate(role: str, expression: str, variables: Mapping[str, Any]) -> Any:
+    """An expression as in the tasks of a role: its defaults, what its platform has, then ``variables``."""
+    folder = ROOT / "roles" / role
+    loader = DataLoader()
+    known: dict[str, Any] = {
+        "ansible_managed": "Ansible managed",
+        "ansible_facts": FACTS,
+        "role_path": str(folder),
+        "inventory_hostname": "host1",
+    }
+    facts = variables.get("ansible_facts", FACTS)
+    platforms = (
+        facts["os_family"],
+        facts["distribution"],
+        f"{facts['distribution']}-{facts['distribution_major_version']}",
+    )
+    for name in ("defaults/main", "vars/main", *(f"vars/{platform}" for platform in platforms)):
+        file = folder / f"{name}.yml"
+        if file.exists():
+            known |= loader.load_from_file(str(file), trusted_as_template=True) or {}
+    return Templar(loader, known | dict(variables)).template(trust_as_template(f"{{{{ {expression} }}}}"))
+
+
 @pytest.fixture
 def render_template() -> Callable[[str, str, Mapping[str, Any]], str]:
-    """Render a template of a role as the template module does: role defaults, Debian's, then ``variables``."""
+    """Render a template of a role as the template module does."""
 
     def render(role: str, name: str, variables: Mapping[str, Any]) -> str:
-        folder = ROOT / "roles" / role
-        loader = DataLoader()
-        known: dict[str, Any] = {
-            "ansible_managed": "Ansible managed",
-            "ansible_facts": FACTS,
-            "role_path": str(folder),
-            "inventory_hostname": "host1",
-        }
-        for file in (folder / "defaults/main.yml", folder / "vars/main.yml", folder / "vars/Debian.yml"):
-            if file.exists():
-                known |= loader.load_from_file(str(file), trusted_as_template=True) or {}
-        known |= variables
-        path = folder / "templates" / name
-        return Templar(loader, known).template(
-            trust_as_template(f"{{{{ lookup('ansible.builtin.template', '{path}') }}}}")
-        )
+        path = ROOT / "roles" / role / "templates" / name
+        return evaluate(role, f"lookup('ansible.builtin.template', '{path}')", variables)
 
     return render
+
+
+@pytest.fixture
+def role_variable() -> Callable[[str, str, Mapping[str, Any]], Any]:
+    """The value of a variable of a role."""
+    return evaluate
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 Parser = Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]
 Render = Callable[[str, str, Mapping[str, Any]], str]
+RoleVariable = Callable[[str, str, Mapping[str, Any]], Any]
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/haproxy"
 
@@ -215,11 +216,8 @@ def configuration(render_template: Render) -> Callable[..., str]:
 
 
 @pytest.fixture
-def problems(render_template: Render) -> Callable[..., list[str]]:
-    def find(**variables: Any) -> list[str]:
-        return (render_template("haproxy", "problems.j2", variables) or "").split("\n")
-
-    return lambda **variables: [line for line in find(**variables) if line]
+def errors(role_variable: RoleVariable) -> Callable[..., list[str]]:
+    return lambda **variables: role_variable("haproxy", "__haproxy_errors", variables)
 
 
 @pytest.fixture(scope="module")
@@ -268,8 +266,8 @@ def test_haproxy_reads_it_without_a_warning(
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_good_data_is_not_refused(problems: Callable[..., list[str]], name: str) -> None:
-    assert problems(**SCENARIOS[name]) == []
+def test_good_data_is_not_refused(errors: Callable[..., list[str]], name: str) -> None:
+    assert errors(**SCENARIOS[name]) == []
 
 
 def test_rendered_file_is_tidy(configuration: Callable[..., str]) -> None:
@@ -392,6 +390,22 @@ def test_old_platforms_get_what_they_know(
     assert news == [not old] * 3
 
 
+def test_haproxy_is_told_to_offer_no_protocol_where_it_would_otherwise(configuration: Callable[..., str]) -> None:
+    """HAProxy 2.6 does not know no-alpn; from 2.8 on it offers HTTP/2 unless told."""
+    told = []
+    for distribution, version in (("Debian", "12"), ("Ubuntu", "24"), ("Debian", "13")):
+        facts = {"distribution": distribution, "distribution_major_version": version, "os_family": "Debian"}
+        told.append(" no-alpn " in configuration(**SCENARIOS["modern TLS in every way"], ansible_facts=facts))
+    assert told == [False, True, True]
+
+
+def test_http_3_is_refused_where_haproxy_has_none(errors: Callable[..., list[str]]) -> None:
+    facts = {"distribution": "Debian", "distribution_major_version": "12", "os_family": "Debian"}
+    found = errors(**SCENARIOS["secure site"], ansible_facts=facts)
+    assert len(found) == 2
+    assert all("cannot speak HTTP/3" in error for error in found)
+
+
 def test_options_of_a_backend_win_over_those_of_all(configuration: Callable[..., str]) -> None:
     lines = section(configuration(**SCENARIOS["many of everything"]), "backend api")
     assert {"retries 1", "no option redispatch", "retry-on none", "hash-type consistent"} <= set(lines)
@@ -421,173 +435,6 @@ def test_every_configuration_has_a_name_of_its_own(configuration: Callable[..., 
     names = [re.search("description (.*)", configuration(**data))[1] for data in (*SCENARIOS.values(), {})]  # type: ignore[index]
     assert len(set(names)) == len(SCENARIOS)
     assert names[0] == names[-1]
-
-
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        (
-            {"haproxy_frontends": [DOWNSTREAM, DOWNSTREAM | {"bind": [{"port": 81}]}]},
-            'haproxy_frontends, haproxy_listens: 2 of them are named "web"; give each a name of its own.',
-        ),
-        (
-            {"haproxy_listens": [{"name": "web", "bind": [{"port": 81}]}]},
-            'haproxy_backends, haproxy_listens: 2 of them are named "web"; give each a name of its own.',
-        ),
-        (
-            {"haproxy_frontends": [{"name": "stats", "bind": [{"port": 81}]}]},
-            'haproxy_frontends, haproxy_listens: the name "stats" is taken by the frontend that haproxy_stats makes;'
-            " use another.",
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM | {"name": "my web"}]},
-            'haproxy: "my web" is not a name for HAProxy; use letters, digits and _ . : - only.',
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM | {"default_backend": "wbe"}]},
-            'haproxy_frontends, haproxy_listens: "web" uses the backend "wbe", which is not defined; use one of: web.',
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM | {"use_backends": [{"backend": "api", "condition": "x"}]}]},
-            'haproxy_frontends, haproxy_listens: "web" uses the backend "api", which is not defined; use one of: web.',
-        ),
-        (
-            {"haproxy_backends": [], "haproxy_frontends": [DOWNSTREAM]},
-            'haproxy_frontends, haproxy_listens: "web" uses the backend "web", which is not defined; use one of: none.',
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM, {"name": "b", "bind": [{"address": "0.0.0.0", "port": 80}]}]},  # noqa: S104
-            'haproxy: "web" and "b" both bind * port 80, and each would get a share of the connections;'
-            " change one of them.",
-        ),
-        (
-            {"haproxy_frontends": [{"name": "b", "bind": [{"address": "127.0.0.1", "port": 8404}]}]},
-            'haproxy: "b" and "stats" both bind 127.0.0.1 port 8404, and each would get a share of the connections;'
-            " change one of them.",
-        ),
-        (
-            {"haproxy_frontends": [{"name": "b", "bind": [{"port": 65536}]}]},
-            'haproxy: "b" binds port 65536, which is out of range; use a port from 1 to 65535.',
-        ),
-        (
-            {"haproxy_frontends": [{"name": "b", "bind": [{"address": "::"}]}]},
-            'haproxy: "b" binds :: without a port; add one (only a path goes without).',
-        ),
-        (
-            {"haproxy_backends": [{"name": "web", "servers": [WEB1, WEB1]}]},
-            'haproxy_backends, haproxy_listens: 2 servers of "web" are named "web1"; give each a name of its own.',
-        ),
-        (
-            {"haproxy_backends": [{"name": "web", "servers": [WEB1 | {"port": 0}]}]},
-            'haproxy_backends, haproxy_listens: server "web1" of "web" has port 0, which is out of range;'
-            " use a port from 1 to 65535.",
-        ),
-        (
-            {"haproxy_backends": [{"name": "web", "servers": [{"name": "web1", "address": "198.18.0.21"}]}]},
-            'haproxy_backends, haproxy_listens: server "web1" of "web" has no port;'
-            " add one (only a path goes without).",
-        ),
-        (
-            {"haproxy_backends": [{"name": "web", "servers": [WEB1 | {"weight": 257}]}]},
-            'haproxy_backends, haproxy_listens: server "web1" of "web" has weight 257; use one from 0 to 256.',
-        ),
-        (
-            {"haproxy_backends": [{"name": "web", "servers": [WEB1 | {"name": "web 1"}]}]},
-            'haproxy_backends, haproxy_listens: server "web 1" of "web" is not a name for HAProxy;'
-            " use letters, digits and _ . : - only.",
-        ),
-        (
-            {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": {"certificates": []}}]}]},
-            'haproxy: "web" binds * port 443 with tls and no certificates; name at least one PEM file with certificate'
-            " and key.",
-        ),
-        (
-            {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": {"certificates": ["www.pem"]}}]}]},
-            'haproxy: "web" binds * port 443 with the certificate "www.pem"; write its whole path on'
-            " the host, from / on.",
-        ),
-        (
-            {"haproxy_stats": {"tls": {"certificates": ["www.pem"]}}},
-            'haproxy: "stats" binds 127.0.0.1 port 8404 with the certificate "www.pem";'
-            " write its whole path on the host, from / on.",
-        ),
-        (
-            {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": TLS | {"verify": "optional"}}]}]},
-            'haproxy: "web" binds * port 443 with tls.verify and no tls.ca_file; name the file of the CAs whose clients'
-            " are let in.",
-        ),
-        (
-            {"haproxy_frontends": [SECURE | {"bind": [{"address": "/run/web.sock", "tls": TLS | {"quic": True}}]}]},
-            'haproxy: "web" binds /run/web.sock with tls.quic; leave it out, HTTP/3 needs mode http and a port.',
-        ),
-        (
-            {"haproxy_frontends": [SECURE | {"mode": "tcp", "bind": [{"port": 443, "tls": TLS | {"quic": True}}]}]},
-            'haproxy: "web" binds * port 443 with tls.quic; leave it out, HTTP/3 needs mode http and a port.',
-        ),
-        (
-            {"haproxy_frontends": [SECURE | {"bind": [{"port": 443, "tls": TLS, "extra": ["ssl", "crt /a.pem"]}]}]},
-            'haproxy: "web" binds * port 443 with tls and says the same in extra; move it from extra into tls.',
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM | {"mode": "tcp", "rate_limit": {}, "max_body_size": "1m"}]},
-            'haproxy_frontends, haproxy_listens: "web" has max_body_size and rate_limit in mode tcp, where nobody reads'
-            " requests; use mode http or leave it out.",
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM | {"hsts": {}}]},
-            'haproxy_frontends, haproxy_listens: "web" has hsts and no bind with tls; add one, browsers heed it only'
-            " there.",
-        ),
-        (
-            {"haproxy_frontends": [SECURE | {"hsts": {"preload": True}}]},
-            'haproxy_frontends, haproxy_listens: "web" has hsts.preload, which browsers take only with'
-            " include_subdomains and a max_age of at least 31536000; set both or leave it out.",
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM | {"rate_limit": {"requests": 0}}]},
-            'haproxy_frontends, haproxy_listens: "web" has rate_limit.requests 0, and would answer nobody;'
-            " use 1 or more.",
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM | {"rate_limit": {"period": "10 s"}}]},
-            'haproxy_frontends, haproxy_listens: "web" has rate_limit.period "10 s"; write a number'
-            " with a unit, such as"
-            " 10s or 1m.",
-        ),
-        (
-            {"haproxy_frontends": [DOWNSTREAM | {"max_body_size": "much"}]},
-            'haproxy_frontends, haproxy_listens: "web" has max_body_size "much"; write a number of'
-            " bytes, or one with k,"
-            " m or g such as 10m.",
-        ),
-        (
-            {"haproxy_backends": [VERIFIED | {"tls": {"ca_file": "ca.pem"}}]},
-            'haproxy_backends, haproxy_listens: "web" has tls.ca_file "ca.pem"; write its whole path'
-            " on the host, from /"
-            " on.",
-        ),
-        (
-            {"haproxy_backends": [WEB | {"tls": {}, "servers": [WEB1]}]},
-            'haproxy_backends, haproxy_listens: server "web1" of "web" has no tls_name, and any certificate of the CA'
-            " would pass for its own; add it.",
-        ),
-        (
-            {"haproxy_backends": [{"name": "web", "servers": [WEB1 | {"tls_name": "web1"}]}]},
-            'haproxy_backends, haproxy_listens: server "web1" of "web" has a tls_name and "web" no'
-            " tls; add tls, or leave"
-            " the name out.",
-        ),
-        (
-            {"haproxy_backends": [{"name": "web", "tls": {}, "servers": [WEB1 | {"tls_name": "198.18.0.21"}]}]},
-            'haproxy_backends, haproxy_listens: server "web1" of "web" has the tls_name "198.18.0.21";'
-            " write a host name,"
-            " HAProxy verifies no addresses.",
-        ),
-    ],
-)
-def test_bad_data_is_refused(problems: Callable[..., list[str]], variables: dict[str, Any], sentence: str) -> None:
-    """Only the mistake is reported, and in a sentence that says what to write instead."""
-    assert problems(**({"haproxy_backends": [WEB]} | variables)) == [sentence]
 
 
 FIELDS = (

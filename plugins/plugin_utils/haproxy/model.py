@@ -1,0 +1,224 @@
+"""The data of the role haproxy: proxies, what they bind, their servers. Options and defaults are the role's own.
+
+What each option means is said in the role's argument specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.records import read
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import ip
+
+
+class Mode(str, Enum):
+    """The layer at which a proxy handles traffic."""
+
+    HTTP = "http"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True)
+class BindTls:
+    """TLS to clients. `alpn` None: what suits the mode."""
+
+    certificates: tuple[str, ...]
+    alpn: tuple[str, ...] | None = None
+    quic: bool = False
+    ca_file: str | None = None
+    verify: str | None = None
+
+
+@dataclass(frozen=True)
+class Bind:
+    """Where a proxy listens: an address and a port, or the path of a socket."""
+
+    address: str = "*"
+    port: int | None = None
+    tls: BindTls | None = None
+    extra: tuple[str, ...] = ()
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is no address of a network: a path, or with HAProxy's prefixes (`unix@`, `abns@`, `fd@`)."""
+        return is_path(self.address)
+
+    @property
+    def socket(self) -> tuple[str, int | None]:
+        """What two binds must not share: the address in one spelling, and the port."""
+        address = "*" if self.address == "0.0.0.0" else self.address  # noqa: S104
+        return str(ip(address) or address), None if self.is_path else self.port
+
+
+@dataclass(frozen=True)
+class Hsts:
+    """Strict-Transport-Security."""
+
+    max_age: int = 63072000
+    include_subdomains: bool = False
+    preload: bool = False
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """Requests that a client may send in a period."""
+
+    requests: int = 2000
+    period: str = "10s"
+    status: int = 429
+    allow: tuple[str, ...] = ()
+    table_size: str = "100k"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A backend that is chosen by a condition."""
+
+    backend: str
+    condition: str | None = None
+
+
+@dataclass(frozen=True)
+class ServerTls:
+    """TLS to servers."""
+
+    ca_file: str | None = None
+    verify: bool = True
+    alpn: tuple[str, ...] = ("http/1.1",)
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header of a health check."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class HttpCheck:
+    """A health check by an HTTP request."""
+
+    method: str = "GET"
+    uri: str = "/"
+    host: str | None = None
+    headers: tuple[Header, ...] = ()
+    expect: str = "status 200"
+    drain_on_404: bool = False
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of a backend or listen."""
+
+    name: str
+    address: str
+    port: int | None = None
+    tls_name: str | None = None
+    check: bool = True
+    weight: int = 100
+    maxconn: int | None = None
+    backup: bool = False
+    maintenance: bool = False
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A frontend, a backend or a listen, which has the options of both."""
+
+    name: str
+    mode: Mode = Mode.HTTP
+    bind: tuple[Bind, ...] = ()
+    maxconn: int | None = None
+    timeout_client: str | None = None
+    forwardfor: bool = True
+    https_redirect: bool = False
+    https_redirect_except: tuple[str, ...] = ("/.well-known/acme-challenge/",)
+    hsts: Hsts | None = None
+    rate_limit: RateLimit | None = None
+    max_connections_per_client: int | None = None
+    max_body_size: str | None = None
+    remove_response_headers: tuple[str, ...] = ()
+    balance: str = "roundrobin"
+    hash_type: str | None = None
+    tls: ServerTls | None = None
+    http_check: HttpCheck | None = None
+    check_interval: str | None = None
+    rise: int | None = None
+    fall: int | None = None
+    slowstart: str | None = None
+    timeout_connect: str | None = None
+    timeout_server: str | None = None
+    retries: int | None = None
+    redispatch: int | None = None
+    retry_on: tuple[str, ...] | None = None
+    options: tuple[str, ...] = ()
+    acls: tuple[str, ...] = ()
+    tcp_request: tuple[str, ...] = ()
+    http_request: tuple[str, ...] = ()
+    http_response: tuple[str, ...] = ()
+    use_backends: tuple[Route, ...] = ()
+    default_backend: str | None = None
+    server_extra: tuple[str, ...] = ()
+    servers: tuple[Server, ...] = ()
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stats:
+    """The frontend `stats`."""
+
+    address: str = "127.0.0.1"
+    port: int = 8404
+    uri: str = "/stats"
+    prometheus_uri: str = "/metrics"
+    tls: BindTls | None = None
+    allow: tuple[str, ...] = ()
+
+    @property
+    def bind(self) -> Bind:
+        """Where it listens."""
+        return Bind(self.address, self.port, self.tls)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that listens or has servers; `stats` None: no statistics."""
+
+    frontends: tuple[Proxy, ...]
+    backends: tuple[Proxy, ...]
+    listens: tuple[Proxy, ...]
+    stats: Stats | None
+
+    @property
+    def uses_quic(self) -> bool:
+        """Whether any bind speaks HTTP/3."""
+        return any(bind.tls and bind.tls.quic for proxy in self.frontends + self.listens for bind in proxy.bind)
+
+
+def configuration(
+    frontends: Iterable[Mapping[str, Any]],
+    backends: Iterable[Mapping[str, Any]],
+    listens: Iterable[Mapping[str, Any]],
+    stats: Mapping[str, Any],
+) -> Configuration:
+    """The values of the role's variables of these names. Raises RecordError for data of another shape."""
+    return Configuration(
+        frontends=_proxies(frontends, "haproxy_frontends"),
+        backends=_proxies(backends, "haproxy_backends"),
+        listens=_proxies(listens, "haproxy_listens"),
+        stats=read(Stats, stats, "haproxy_stats") if stats else None,
+    )
+
+
+def _proxies(data: Iterable[Mapping[str, Any]], variable: str) -> tuple[Proxy, ...]:
+    return tuple(read(Proxy, entry, f"{variable}[{number}]") for number, entry in enumerate(data))
+
+
+def is_path(address: str) -> bool:
+    """Whether an address of HAProxy is a path, or has one of its prefixes, and so goes without a port."""
+    return address.startswith("/") or "@" in address

@@ -1,0 +1,297 @@
+"""The sections of haproxy.cfg that stand for proxies, as lines without indentation.
+
+The order of the lines of a section is part of the role's interface: it is said at `haproxy_frontends`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model import (
+    Bind,
+    BindTls,
+    Configuration,
+    HttpCheck,
+    Mode,
+    Proxy,
+    RateLimit,
+    Server,
+    Stats,
+)
+
+# An IPv4 address, or the /64 that is the least an IPv6 network gives to one household.
+CLIENT = "src,ipmask(32,64)"
+
+PERIOD = re.compile(r"(\d+)(us|ms|s|m|h|d)?")
+"""A time of HAProxy (configuration manual, 2.5 "Time format"): milliseconds, if there is no unit."""
+SIZE = re.compile(r"(\d+)([kmg]?)b?", re.IGNORECASE)
+"""A number of bytes, in powers of 1024."""
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30}
+
+
+def sections(
+    configuration: Configuration, retry_methods: Sequence[str], default_alpn: bool
+) -> list[tuple[str, list[str]]]:
+    """Head and lines of each frontend, backend and listen, in this order.
+
+    `retry_methods` are those whose requests may be sent again. `default_alpn` says whether HAProxy offers protocols by
+    itself (from 2.8 on), and so has to be told where it should not.
+    """
+    made = []
+    for kind, proxies in (
+        ("frontend", configuration.frontends),
+        ("backend", configuration.backends),
+        ("listen", configuration.listens),
+    ):
+        for proxy in proxies:
+            lines = [*_opening(proxy, default_alpn)]
+            lines += _front(proxy) if kind != "backend" else ()
+            lines += _back(proxy, retry_methods) if kind != "frontend" else ()
+            lines += _rules(proxy)
+            lines += _routes(proxy) if kind != "backend" else ()
+            lines += _servers(proxy) if kind != "frontend" else ()
+            made.append((f"{kind} {proxy.name}", lines))
+    return made
+
+
+def stats_lines(stats: Stats, default_alpn: bool) -> list[str]:
+    """The lines of the frontend `stats`."""
+    return [
+        "mode http",
+        f"bind {_bind(stats.bind, Mode.HTTP, default_alpn)}",
+        "no log",
+        "maxconn 100",
+        *([f"http-request deny unless {{ src {' '.join(stats.allow)} }}"] if stats.allow else []),
+        f"http-request use-service prometheus-exporter if {{ path {stats.prometheus_uri} }}",
+        "stats enable",
+        f"stats uri {stats.uri}",
+        "stats refresh 10s",
+        "stats show-legends",
+        "stats show-node",
+    ]
+
+
+def seconds(period: str) -> int:
+    """A time of HAProxy in whole seconds, 1 at least. Raises ValueError for what is no such time."""
+    found = PERIOD.fullmatch(period)
+    if not found:
+        raise ValueError(f"{period!r} is not a time of HAProxy")
+    return max(int(int(found[1]) * _SECONDS[found[2] or "ms"]), 1)
+
+
+def size_in_bytes(size: str) -> int:
+    """A size such as `10m` in bytes. Raises ValueError for what is no size."""
+    found = SIZE.fullmatch(size)
+    if not found:
+        raise ValueError(f"{size!r} is not a size")
+    return int(found[1]) << _SHIFTS[found[2].lower()]
+
+
+def _endpoint(address: str, port: int | None) -> str:
+    host = f"[{address}]" if ":" in address and re.fullmatch(r"[0-9A-Fa-f:.]+", address) else address
+    return f"{host}:{port}" if port else host
+
+
+def _words(*words: str | None) -> str:
+    return " ".join(word for word in words if word)
+
+
+def _directives(directive: str, lines: Iterable[str]) -> Iterator[str]:
+    return (f"{directive} {line}" for line in lines)
+
+
+# --- what every section begins with -----------------------------------------------------------------------------------
+
+
+def _opening(proxy: Proxy, default_alpn: bool) -> Iterator[str]:
+    http = proxy.mode is Mode.HTTP
+    yield f"mode {proxy.mode.value}"
+    if proxy.bind:
+        yield "option httplog" if http else "option tcplog"
+        if http:
+            yield "option idle-close-on-response"
+    for bind in proxy.bind:
+        yield f"bind {_bind(bind, proxy.mode, default_alpn)}"
+        if bind.tls and bind.tls.quic:
+            yield f"bind {_quic_bind(bind, bind.tls)}"
+    yield from _connection_limit(proxy)
+    yield from _directives("option", proxy.options)
+    yield from _directives("acl", proxy.acls)
+    yield from _directives("tcp-request", proxy.tcp_request)
+
+
+def _bind(bind: Bind, mode: Mode, default_alpn: bool) -> str:
+    tls = None
+    if bind.tls:
+        alpn = bind.tls.alpn if bind.tls.alpn is not None else ("h2", "http/1.1") if mode is Mode.HTTP else ()
+        nothing = "no-alpn" if mode is Mode.HTTP and default_alpn else None
+        tls = _tls(bind.tls, f"alpn {','.join(alpn)}" if alpn else nothing)
+    return _words(_endpoint(bind.address, bind.port), tls, *bind.extra)
+
+
+def _quic_bind(bind: Bind, tls: BindTls) -> str:
+    """The listener for QUIC beside the one for TCP; it speaks nothing but HTTP/3."""
+    family = 6 if ":" in bind.address else 4
+    extra = [word for word in bind.extra if word in ("v4v6", "v6only")]
+    return _words(f"quic{family}@{_endpoint(bind.address, bind.port)}", _tls(tls, "alpn h3"), *extra)
+
+
+def _tls(tls: BindTls, alpn: str | None) -> str:
+    clients = f"ca-file {tls.ca_file} verify {tls.verify or 'required'}" if tls.ca_file is not None else None
+    return _words("ssl", *_directives("crt", tls.certificates), alpn, clients)
+
+
+def _connection_limit(proxy: Proxy) -> Iterator[str]:
+    """What is counted of each client, and who has too many connections: refused before the costly TLS handshake."""
+    limit, most = proxy.rate_limit, proxy.max_connections_per_client
+    if limit or most:
+        counters = ([f"gpc0_rate({limit.period})"] if limit else []) + (["conn_cur"] if most else [])
+        table = limit or RateLimit()
+        yield f"stick-table type ipv6 size {table.table_size} expire {table.period} store {','.join(counters)}"
+    if most:
+        yield f"tcp-request connection track-sc1 {CLIENT}{_unless_allowed(limit)}"
+        yield f"tcp-request connection reject if {{ sc1_conn_cur gt {most} }}"
+
+
+def _unless_allowed(limit: RateLimit | None) -> str:
+    return f" unless {{ src {' '.join(limit.allow)} }}" if limit and limit.allow else ""
+
+
+# --- frontends --------------------------------------------------------------------------------------------------------
+
+
+def _front(proxy: Proxy) -> Iterator[str]:
+    if proxy.maxconn is not None:
+        yield f"maxconn {proxy.maxconn}"
+    if proxy.timeout_client is not None:
+        yield f"timeout client {proxy.timeout_client}"
+    yield from _refusals(proxy)
+    yield from _answer_headers(proxy)
+    if proxy.mode is Mode.HTTP and proxy.forwardfor:
+        yield "option forwardfor"
+        yield "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]"
+
+
+def _refusals(proxy: Proxy) -> Iterator[str]:
+    """Who gets no answer of a server, the cheapest test first."""
+    limit = proxy.rate_limit
+    if limit:
+        refusal = f"deny deny_status {limit.status} hdr Retry-After {seconds(limit.period)}"
+        yield "# What is refused is not counted: who asks too often is slowed down to the limit, and not shut out."
+        yield f"http-request track-sc0 {CLIENT}{_unless_allowed(limit)}"
+        yield f"http-request {refusal} if {{ sc0_gpc0_rate ge {limit.requests} }}"
+        yield "http-request sc-inc-gpc0(0)"
+    if proxy.max_body_size is not None:
+        yield "# The length that the client announces, or else what has already come."
+        yield f"http-request deny deny_status 413 if {{ req.body_size gt {size_in_bytes(proxy.max_body_size)} }}"
+    if proxy.https_redirect:
+        port = next((bind.port for bind in proxy.bind if bind.tls), None) or 443
+        target = f"https://%[req.hdr(host),host_only]{'' if port == 443 else f':{port}'}%[pathq]"
+        excepted = f" || {{ path_beg {' '.join(proxy.https_redirect_except)} }}" if proxy.https_redirect_except else ""
+        yield f"http-request redirect code 308 location {target} unless {{ ssl_fc }}{excepted}"
+
+
+def _answer_headers(proxy: Proxy) -> Iterator[str]:
+    if proxy.hsts:
+        parts = [f"max-age={proxy.hsts.max_age}"]
+        parts += ["includeSubDomains"] if proxy.hsts.include_subdomains else []
+        parts += ["preload"] if proxy.hsts.preload else []
+        yield f'http-after-response set-header Strict-Transport-Security "{"; ".join(parts)}" if {{ ssl_fc }}'
+    ports = dict.fromkeys(bind.port for bind in proxy.bind if bind.tls and bind.tls.quic)
+    if ports:
+        offers = ", ".join(f'h3=":{port}"; ma=86400' for port in ports)
+        yield f"http-after-response set-header Alt-Svc '{offers}' if {{ ssl_fc }}"
+    yield from _directives("http-response del-header", proxy.remove_response_headers)
+
+
+def _routes(proxy: Proxy) -> Iterator[str]:
+    for route in proxy.use_backends:
+        yield f"use_backend {route.backend}" + (f" if {route.condition}" if route.condition else "")
+    if proxy.default_backend is not None:
+        yield f"default_backend {proxy.default_backend}"
+
+
+def _rules(proxy: Proxy) -> Iterator[str]:
+    yield from _directives("http-request", proxy.http_request)
+    yield from _directives("http-response", proxy.http_response)
+    yield from proxy.extra
+
+
+# --- backends ---------------------------------------------------------------------------------------------------------
+
+
+def _back(proxy: Proxy, retry_methods: Sequence[str]) -> Iterator[str]:
+    http = proxy.mode is Mode.HTTP
+    yield f"balance {proxy.balance}"
+    for directive, value in (
+        ("hash-type", proxy.hash_type),
+        ("timeout connect", proxy.timeout_connect),
+        ("timeout server", proxy.timeout_server),
+        ("retries", proxy.retries),
+    ):
+        if value is not None:
+            yield f"{directive} {value}"
+    if proxy.redispatch is not None:
+        yield "no option redispatch" if proxy.redispatch == 0 else f"option redispatch {proxy.redispatch}"
+    if http and proxy.retry_on is not None:
+        yield f"retry-on {' '.join(proxy.retry_on) or 'none'}"
+    if http:
+        unless = f" unless {{ method {' '.join(retry_methods)} }}" if retry_methods else ""
+        yield f"http-request disable-l7-retry{unless}"
+    if proxy.http_check:
+        yield from _http_check(proxy.http_check)
+
+
+def _http_check(check: HttpCheck) -> Iterator[str]:
+    headers = [("Host", check.host)] if check.host is not None else []
+    headers += [(header.name, header.value) for header in check.headers]
+    yield "option httpchk"
+    yield _words(
+        f"http-check send meth {check.method} uri {check.uri}",
+        "ver HTTP/1.1" if headers else None,
+        *(f'hdr {name} "{value}"' for name, value in headers),
+    )
+    yield f"http-check expect {check.expect}"
+    if check.drain_on_404:
+        yield "http-check disable-on-404"
+
+
+def _servers(proxy: Proxy) -> Iterator[str]:
+    defaults = _words(
+        *_server_tls(proxy),
+        f"inter {proxy.check_interval}" if proxy.check_interval is not None else None,
+        f"rise {proxy.rise}" if proxy.rise is not None else None,
+        f"fall {proxy.fall}" if proxy.fall is not None else None,
+        f"slowstart {proxy.slowstart}" if proxy.slowstart is not None else None,
+        *proxy.server_extra,
+    )
+    if defaults:
+        yield f"default-server {defaults}"
+    for server in proxy.servers:
+        yield _server(server, verify=proxy.tls is None or proxy.tls.verify)
+
+
+def _server_tls(proxy: Proxy) -> Iterator[str]:
+    if proxy.tls:
+        alpn = ",".join(proxy.tls.alpn)
+        yield "ssl"
+        yield f"verify required ca-file {proxy.tls.ca_file or '@system-ca'}" if proxy.tls.verify else "verify none"
+        if alpn:
+            yield f"alpn {alpn} check-alpn {alpn}"
+
+
+def _server(server: Server, *, verify: bool) -> str:
+    name = server.tls_name
+    return _words(
+        f"server {server.name} {_endpoint(server.address, server.port)}",
+        f"sni str({name}) check-sni {name}" if name is not None else None,
+        f"verifyhost {name}" if name is not None and verify else None,
+        "check" if server.check else None,
+        f"weight {server.weight}",
+        f"maxconn {server.maxconn}" if server.maxconn is not None else None,
+        "backup" if server.backup else None,
+        "disabled" if server.maintenance else None,
+        *server.extra,
+    )
