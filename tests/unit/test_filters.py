@@ -24,6 +24,7 @@ FILTERS = sorted(path.stem for path in (ROOT / "plugins/filter").glob("*.py"))
 TOPOLOGY_FILTERS = {
     "address": "lb1",
     "haproxy_backend": "lb1",
+    "listener_conflicts": "web1",
     "mysql_replication": "db2",
     "mysql_routing": "web1",
     "nginx_upstream": "web2",
