@@ -89,7 +89,7 @@ def test_rules_that_cut_the_controller_off_are_taken_back(converge, inside, on):
     before = table(inside, "fw1"), inside("fw1", "cat", "/etc/nftables-webstack.conf")
     run = converge("--limit=fw1", firewall_extra_input=["tcp dport 22 drop"], firewall_rollback_seconds=20)
     assert run.returncode != 0
-    assert "fw1: with the new rules no new connection from here was possible within 20 seconds" in run.stdout
+    assert "fw1: with the new rules no new connection from the controller was possible within 20 seconds" in run.stdout
     assert (table(inside, "fw1"), inside("fw1", "cat", "/etc/nftables-webstack.conf")) == before
     assert on("fw1").check_output("hostname") == "fw1"
     good = converge("--limit=fw1")

@@ -69,7 +69,7 @@ def test_a_configuration_that_cuts_ansible_off_is_taken_back(converge, inside, b
     """The host does so by itself, and the play says why."""
     run = converge(openssh_extra=["AllowUsers nobody"], openssh_rollback_seconds=20)
     assert run.returncode != 0
-    assert "no new connection from here was possible within 20 seconds" in run.stdout
+    assert "no new connection from the controller was possible within 20 seconds" in run.stdout
     assert inside(f"cat {IN_FORCE}; sshd -T")[1] == before
     assert login().returncode == 0
     good = converge()
@@ -102,7 +102,7 @@ def test_a_file_that_wins_over_ours_is_named(converge, inside, before):
 def test_root_does_not_shut_itself_out(converge, inside, before):
     run = converge(openssh_permit_root_login="no")
     assert run.returncode != 0
-    assert "Ansible is connected as root, and openssh_permit_root_login is no" in run.stdout
+    assert "Ansible has logged in as root, and openssh_permit_root_login is no" in run.stdout
     assert inside(f"cat {IN_FORCE}; sshd -T")[1] == before
 
 
@@ -112,7 +112,7 @@ def test_whoever_is_connected_with_a_password_is_told_so(converge, inside):
     environment = {"ANSIBLE_SSH_ARGS": "-o PreferredAuthentications=password -o ControlMaster=no"}
     run = converge(environment=environment, ansible_user="alice", ansible_password="wonderland")
     assert run.returncode != 0
-    assert "ssh1: Ansible is connected with a password as alice" in run.stdout, run.stdout
+    assert "ssh1: Ansible has logged in with a password as alice" in run.stdout, run.stdout
     assert inside(f"test -e {IN_FORCE}")[0] != 0
     run = converge()
     assert run.returncode == 0, run.stdout
