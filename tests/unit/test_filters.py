@@ -263,7 +263,7 @@ def test_documented_options_are_the_functions_parameters(documents: dict[str, di
     named = {"_input" if number == 0 else parameter.name: parameter for number, parameter in enumerate(parameters)}
     options = document["options"]
     assert set(options) == set(named)
-    assert document["positional"] == ", ".join([*named][1:])
+    assert document.get("positional", "") == ", ".join([*named][1:])
     for option, parameter in named.items():
         required = parameter.default is inspect.Parameter.empty
         assert options[option].get("required", False) == required, option
