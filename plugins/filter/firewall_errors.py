@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: firewall_errors
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: What is wrong with the data of the role firewall
 author: The foobar.webstack maintainers
 description:
