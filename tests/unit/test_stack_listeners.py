@@ -1,0 +1,65 @@
+"""What the stack's variables say of who listens where, rendered by Ansible for real inventories."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERYTHING_ON_ONE_HOST = {
+    group: {"hosts": {"one": {"ansible_host": "198.18.0.1", "mysql_role": "primary"}}}
+    for group in ("databases", "appservers", "webservers", "loadbalancers")
+}
+TEMPLATE = "{{ __webstack_listeners | foobar.webstack.listener_conflicts(group_names, inventory_hostname) }}"
+
+
+def conflicts(inventory: Path, **variables: Any) -> dict[str, list[str]]:
+    command = [sys.executable, "-m", "ansible", "adhoc", "all", "--playbook-dir", "playbooks", "-i", str(inventory)]
+    command += ["-m", "ansible.builtin.debug", "-a", f"msg={TEMPLATE}", "-e", json.dumps(variables), "--one-line"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {}
+    for line in done.stdout.splitlines():
+        host, _, result = line.partition(" | SUCCESS => ")
+        found[host] = json.loads(result)["msg"]
+    return found
+
+
+def test_the_lab_has_none() -> None:
+    """Catches a default port that is another program's on a host of several tiers."""
+    assert conflicts(ROOT / "inventories/lab") == {host: [] for host in ("lb1", "web1", "web2", "db1", "db2")}
+
+
+@pytest.fixture
+def one_host(tmp_path: Path) -> Path:
+    path = tmp_path / "hosts.yml"
+    path.write_text(json.dumps({"all": {"children": EVERYTHING_ON_ONE_HOST}}))
+    return path
+
+
+def test_load_balancer_and_web_server_on_one_host(one_host: Path) -> None:
+    """Both answer browsers on 443. Nothing else is in anybody's way on a host of all tiers."""
+    assert conflicts(one_host) == {
+        "one": [
+            "one: nginx (group webservers) and HAProxy (group loadbalancers) would both listen on TCP port 443 of "
+            "every address; take the host out of the group webservers or loadbalancers"
+        ]
+    }
+
+
+def test_ports_that_the_inventory_sets(one_host: Path) -> None:
+    """Catches a table that holds the default ports where the inventory has others."""
+    [database, application, www] = conflicts(
+        one_host,
+        mysql_port=8402,
+        webstack_app_port=3308,
+        webstack_certificate={"provider": "acme"},
+        haproxy_stats={"port": 9000},
+    )["one"]
+    assert database.startswith("one: mysqld (group databases) and lego (group loadbalancers) would both listen on TCP ")
+    assert application.startswith("one: mysql-endpoint (group databases) and gunicorn (group appservers) would both ")
+    assert "set mysql_endpoint_port or webstack_app_port to another port" in application
+    assert "TCP port 443" in www
