@@ -1,0 +1,15 @@
+"""What stops a command."""
+
+from __future__ import annotations
+
+
+class BackupError(Exception):
+    """What was asked for cannot be done. The message says why, and what can be done instead."""
+
+
+class ProgramError(BackupError):
+    """A program has failed: its name, its exit status and what it printed as its error."""
+
+    def __init__(self, program: str, status: int, stderr: str) -> None:
+        super().__init__(f"{program}: {' '.join(stderr.split())[-1500:] or f'exit status {status}'}")
+        self.program, self.status, self.stderr = program, status, stderr
