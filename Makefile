@@ -40,8 +40,11 @@ lint: tools ## Check style: yamllint, ruff, ansible-lint
 types: tools ## Check types: strictly, with mypy
 	@$(STEP) "Types" mypy
 
-unit: tools ## Unit and property tests, without any host
-	@$(STEP) "Unit and property tests" pytest tests/unit
+sanity: tools ## ansible-test sanity of the built collection, with nothing ignored
+	@$(STEP) "Sanity tests of the built collection" python scripts/sanity.py
+
+unit: tools ## Unit and property tests without any host, and the branches of plugins/ that they reach
+	@$(STEP) "Unit and property tests" pytest tests/unit --cov --cov-report=term
 
 templates: image ## Real templates, fed to the real parsers
 	@$(STEP) "Templates, read by the real parsers" pytest tests/templates
