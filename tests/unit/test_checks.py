@@ -1,9 +1,12 @@
 """What the checks themselves must not forget."""
 
+import re
 import tomllib
 from pathlib import Path
 
+import ansible_collections
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -27,3 +30,37 @@ def test_the_programs_on_hosts_are_found_by(tool):
     )
     missing = programs() - set(found)
     assert not missing, f"pyproject.toml: add to the list of {tool}: {', '.join(sorted(missing))}"
+
+
+def collections_called(*folders, but=()):
+    """The other collections, of those that are installed here, of which something is called in the folders."""
+    installed = {
+        f"{path.parent.name}.{path.name}"
+        for root in ansible_collections.__path__
+        for path in Path(root).glob("*/*")
+        if path.is_dir() and path.name != "webstack"
+    }
+    called = re.compile(rf"\b({'|'.join(map(re.escape, sorted(installed)))})\.[a-z]")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    return {
+        name
+        for path in files
+        if path.suffix in (".yml", ".j2", ".py") and not any(path.is_relative_to(ROOT / one) for one in but)
+        for name in called.findall(path.read_text())
+    }
+
+
+def test_a_user_installs_what_roles_and_playbooks_call_and_no_more():
+    """Red with community.docker in galaxy.yml, which only the lab needs, and without community.mysql."""
+    dependencies = yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"]
+    assert set(dependencies) == collections_called("roles", "playbooks", "plugins", but=["playbooks/lab"])
+
+
+def test_requirements_yml_holds_what_is_called_anywhere_here():
+    """With ansible-core alone, `ansible-galaxy collection install -r requirements.yml` has to be enough."""
+    required = {
+        one["name"]: one["version"] for one in yaml.safe_load((ROOT / "requirements.yml").read_text())["collections"]
+    }
+    assert set(required) == collections_called("roles", "playbooks", "plugins", "molecule", "tests", ".config")
+    dependencies = yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"]
+    assert dependencies.items() <= required.items(), "the two files ask for different versions"
