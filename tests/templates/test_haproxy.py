@@ -1,12 +1,9 @@
-"""The configuration of the role haproxy, rendered and read by HAProxy itself; its checks of the data; its helper."""
+"""The configuration of the role haproxy, rendered and read by HAProxy itself; its checks of the data."""
 
-import importlib.util
 import re
 import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,12 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from haproxy_handover.cli import configuration_id
 
 Parser = Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]
 Render = Callable[[str, str, Mapping[str, Any]], str]
 RoleVariable = Callable[[str, str, Mapping[str, Any]], Any]
-
-ROLE = Path(__file__).resolve().parents[2] / "roles/haproxy"
 
 WEB1 = {"name": "web1", "address": "198.18.0.21", "port": 80}
 WEB2 = {"name": "web2", "address": "2001:db8::22", "port": 80}
@@ -218,16 +214,6 @@ def configuration(render_template: Render) -> Callable[..., str]:
 @pytest.fixture
 def errors(role_variable: RoleVariable) -> Callable[..., list[str]]:
     return lambda **variables: role_variable("haproxy", "__haproxy_errors", variables)
-
-
-@pytest.fixture(scope="module")
-def handover() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("haproxy_handover", ROLE / "files/haproxy_handover.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def section(configuration: str, head: str) -> list[str]:
@@ -437,81 +423,7 @@ def test_every_configuration_has_a_name_of_its_own(configuration: Callable[..., 
     assert names[0] == names[-1]
 
 
-FIELDS = (
-    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
-    "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state "
-    "bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr "
-    "srv_agent_addr srv_agent_port"
-)
-
-
-def line(address: str, port: int, *, name: str = "web1", fqdn: str = "-", up: int = 2) -> str:
-    """A drained server as `show servers state` shows it."""
-    return f"3 web 1 {name} {address} {up} 8 100 100 12 6 3 4 6 0 0 0 {fqdn} {port} - 0 0 - - 0"
-
-
-@pytest.mark.parametrize(
-    ("server", "state", "kept"),
-    [
-        ("server web1 198.18.0.21:80 check", line("198.18.0.21", 80), True),
-        ("server web1 198.18.0.22:80 check", line("198.18.0.21", 80), False),
-        ("server web1 198.18.0.21:81 check", line("198.18.0.21", 80), False),
-        ("server web1 ipv4@198.18.0.21:80 check", line("198.18.0.21", 80), True),
-        ("server web1 [2001:db8::21]:80 check", line("2001:db8::21", 80), True),
-        ("server web1 [2001:DB8:0::21]:80 check", line("2001:db8::21", 80), True),
-        ("server web1 2001:db8::22:80 check", line("2001:db8::21", 80), False),
-        ("server web1 web1.example:80 check", line("198.18.0.21", 80, fqdn="web1.example"), True),
-        ("server web1 web2.example:80 check", line("198.18.0.21", 80, fqdn="web1.example"), False),
-        ("server web1 198.18.0.21:80 check", line("198.18.0.21", 80, fqdn="web1.example"), True),
-        ("server web1 web1.example:80 check", line("198.18.0.21", 80), False),
-        ("server web1 /run/web.sock check", line("-", 0), True),
-        ('server web1 "${ADDRESS}:80" check', line("198.18.0.21", 80), True),
-        ("server web1 198.18.0.22:80 check # was .21", line("198.18.0.21", 80), False),
-        ("server-template web 2 198.18.0.21:80 check", line("198.18.0.21", 80), True),
-        ("server web2 198.18.0.21:80 check", line("198.18.0.21", 80), True),
-    ],
-)
-def test_state_goes_to_the_same_server_only(handover: ModuleType, server: str, state: str, kept: bool) -> None:
-    """What is kept though its server is gone (the last one) is ignored by HAProxy, which looks for the name."""
-    result = handover.handed_over(f"1\n# {FIELDS}\n{state}\n\n", f"backend web\n    {server}\n")
-    assert result == f"1\n# {FIELDS}\n" + (f"{state}\n" if kept else "")
-
-
-@pytest.mark.parametrize(
-    ("configuration", "op_state"),
-    [
-        ("backend web\n    server web1 198.18.0.21:80 check\n", "0"),
-        ("backend web\n    server web1 198.18.0.21:80\n", "2"),
-        ("backend web\n    server web1 198.18.0.21:80 agent-check agent-port 1\n", "0"),
-        ("backend web\n    default-server check\n    server web1 198.18.0.21:80\n", "0"),
-        ("backend web\n    default-server check\n    server web1 198.18.0.21:80 no-check\n", "2"),
-        ("defaults\n    default-server check\nlisten web\n    server web1 198.18.0.21:80\n", "0"),
-        (
-            "defaults\n    default-server check\ndefaults\n    mode tcp\nlisten web\n    server web1 198.18.0.21:80\n",
-            "2",
-        ),
-        ("backend api\n    default-server check\nbackend web\n    server web1 198.18.0.21:80\n", "2"),
-    ],
-)
-def test_server_that_nobody_checks_is_not_handed_over_as_down(
-    handover: ModuleType, configuration: str, op_state: str
-) -> None:
-    """It would be down for ever; its drain stays."""
-    result = handover.handed_over(f"1\n# {FIELDS}\n{line('198.18.0.21', 80, up=0)}\n", configuration)
-    entry = dict(zip(FIELDS.split(), result.splitlines()[2].split(), strict=True))
-    assert (entry["srv_op_state"], entry["srv_admin_state"]) == (op_state, "8")
-
-
-@pytest.mark.parametrize("state", ["", "\n", "2\n# be_id\n", "Unknown command: 'show'\n", "1\n# other fields\n"])
-def test_state_that_is_not_understood_is_not_handed_over(handover: ModuleType, state: str) -> None:
-    with pytest.raises(handover.HandoverError, match="unknown format"):
-        handover.handed_over(state, "backend web\n")
-
-
-def test_name_of_a_configuration_is_found_in_file_and_process(
-    handover: ModuleType, configuration: Callable[..., str]
-) -> None:
-    rendered = configuration()
-    name = handover.name_in(rendered)
-    assert name
-    assert handover.name_in(f"Name: HAProxy\nnode: lb1\ndescription: {name}\nStopping: 0\n") == name
+def test_id_of_a_configuration_is_found_in_file_and_process(configuration: Callable[..., str]) -> None:
+    found = configuration_id(configuration())
+    assert found
+    assert configuration_id(f"Name: HAProxy\nnode: lb1\ndescription: {found}\nStopping: 0\n") == found
