@@ -3,7 +3,7 @@
 A role's variables arrive as dicts in which options may be missing, empty (`null`), or strings where numbers and
 booleans are meant. `read` makes a record of such a dict, by the annotations and defaults of the record's class.
 The defaults are those of the role's argument specification, which Ansible checks but does not fill in; a test keeps
-both equal.
+both equal. `as_data` is the way back.
 """
 
 from __future__ import annotations
@@ -43,6 +43,19 @@ def read(kind: type[Record], data: Mapping[str, Any], where: str = "") -> Record
         elif field.default is MISSING and field.default_factory is MISSING:
             raise RecordError(f"{path} is required")
     return kind(**given)
+
+
+def as_data(record: Any) -> dict[str, Any]:
+    """A record as plain data: dicts for records, lists for tuples."""
+    return {field.name: _plain(getattr(record, field.name)) for field in fields(record)}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return as_data(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The real nginx.conf, rendered offline and read by the real nginx; and what the role says of mistakes in the data."""
+"""The real nginx.conf, rendered offline and read by the real nginx."""
 
 import copy
 import re
@@ -144,12 +144,8 @@ def render(render_template):
 
 
 @pytest.fixture
-def problems(render_template):
-    def sentences(variables):
-        text = render_template("nginx", "problems.j2", variables) or ""
-        return [line for line in text.split("\n") if line]
-
-    return sentences
+def errors(role_variable):
+    return lambda variables: role_variable("nginx", "__nginx_errors", variables)
 
 
 @pytest.fixture(scope="session")
@@ -174,8 +170,8 @@ def block(text, opening):
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_nginx_accepts(name, render, problems, parser, certificate):
-    assert problems(SCENARIOS[name]) == []
+def test_nginx_accepts(name, render, errors, parser, certificate):
+    assert errors(SCENARIOS[name]) == []
     result = parser(["nginx", "-t"], {"/etc/nginx/nginx.conf": render(SCENARIOS[name])} | certificate)
     assert result.returncode == 0, result.stderr
     assert "[warn]" not in result.stderr
@@ -266,6 +262,19 @@ def test_profile_of_mozilla(render, profile, protocols):
     assert "ssl_session_tickets off;" in text
 
 
+@pytest.mark.parametrize(
+    ("distribution", "version", "old"), [("Debian", "12", True), ("Ubuntu", "24", True), ("Debian", "13", False)]
+)
+def test_old_platforms_get_what_they_know(render, distribution, version, old):
+    """Their OpenSSL knows no X25519MLKEM768, their nginx no directive http2: it refuses to start with either."""
+    facts = {"distribution": distribution, "distribution_major_version": version, "os_family": "Debian"}
+    text = render(SCENARIOS["every option"] | {"ansible_facts": facts})
+    assert ("X25519MLKEM768" in text, "http2 on;" in text) == (not old, not old)
+    assert ("listen *:443 default_server ssl http2;" in text) == old
+    # Without TLS such a socket would speak nothing else.
+    assert not re.search(r"listen \S+:80 .*http2", text)
+
+
 def test_plain_sites_have_nothing_of_tls(render):
     assert "ssl_certificate" not in render(SCENARIOS["typical"])
     assert "https" not in block(render(SCENARIOS["typical"]), "location /")
@@ -323,127 +332,3 @@ def test_every_socket_has_one_default(render):
         assert sorted(address for address, default in listens if default) == sorted(
             {address for address, _ in listens} - {status}
         )
-
-
-def sites(*changes):
-    return {"nginx_upstreams": UPSTREAMS, "nginx_sites": [WWW | change for change in changes]}
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        (
-            sites({}, {"server_names": ["other.example"]}),
-            ['nginx_sites: 2 sites are named "www"; give each a name of its own.'],
-        ),
-        (
-            sites({"default": True}, {"name": "b", "server_names": [], "default": True}),
-            ['nginx_sites: sites "www" and "b" are both the default on * port 80; keep default: true on one of them.'],
-        ),
-        (
-            sites({}, {"name": "b", "server_names": ["WWW.foobar.com"]}),
-            [
-                'nginx_sites: sites "www" and "b" both answer for www.foobar.com on * port 80; '
-                "keep the name in one of them."
-            ],
-        ),
-        (
-            sites({"server_names": []}),
-            [
-                'nginx_sites: site "www" has neither server_names nor default: true, so no request could reach it; '
-                "add one of them."
-            ],
-        ),
-        (
-            sites({"proxy": [{"location": "/api", "upstream": "ap"}]}),
-            [
-                'nginx_sites: site "www" passes /api to the upstream "ap", which nginx_upstreams does not have; '
-                "use one of: app."
-            ],
-        ),
-        (
-            sites({"listen": [{"port": 80000}]}),
-            ['nginx_sites: site "www": port 80000 is out of range; use a port from 1 to 65535.'],
-        ),
-        (
-            sites({"listen": [{"port": 8081}]}),
-            ['nginx_sites: site "www" listens on port 8081, which nginx_status.port has; change one of them.'],
-        ),
-        (
-            sites({"static": [{"location": "/static", "alias": "/srv/static/"}]}),
-            [
-                'nginx_sites: site "www" maps /static to /srv/static/; end both with a slash (a folder) or neither '
-                "(a file), or paths outside of it can be read."
-            ],
-        ),
-        (
-            sites({"listen": [{"port": 443, "tls": True}]}),
-            [
-                'nginx_sites: site "www" speaks TLS on port 443 and has no certificate; '
-                "add tls: {certificate: ..., key: ...}."
-            ],
-        ),
-        (
-            sites({"tls": TLS}),
-            [
-                'nginx_sites: site "www" has a certificate and listens nowhere with TLS; '
-                "add tls: true to an entry of its listen, or take its tls out."
-            ],
-        ),
-        (
-            sites(
-                {"tls": TLS, "listen": [{"port": 80, "tls": True}]},
-                {"name": "b", "server_names": ["b.example"]},
-            ),
-            [
-                'nginx_sites: sites "www" and "b" listen on * port 80, one with TLS and one without; '
-                "give both the same, or one another port."
-            ],
-        ),
-        (
-            sites({"headers": {"x-frame-options": "DENY"}, "default_headers": {"X-Frame-Options": "DENY"}}),
-            [
-                'nginx_sites: site "www" has X-Frame-Options in headers and in default_headers; keep it in headers '
-                "to replace the application's, in default_headers to let the application's stand."
-            ],
-        ),
-        (
-            {"nginx_upstreams": UPSTREAMS * 2},
-            ['nginx_upstreams: 2 upstreams are named "app"; give each a name of its own.'],
-        ),
-        (
-            {
-                "nginx_upstreams": [
-                    {"name": "a", "servers": [{"name": "s", "address": "::1", "port": 80, "backup": True}]}
-                ]
-            },
-            ['nginx_upstreams: upstream "a" has no server that is not a backup; add one, or set backup: false on one.'],
-        ),
-        (
-            {"nginx_upstreams": [{"name": "a", "servers": [{"name": "s", "address": "198.18.0.21"}]}]},
-            [
-                'nginx_upstreams: server 198.18.0.21 of upstream "a" has no port; add one '
-                "(only a unix: address goes without)."
-            ],
-        ),
-        (
-            {"nginx_upstreams": [{"name": "a", "servers": [{"name": "s", "address": "198.18.0.21", "port": 0}]}]},
-            [
-                'nginx_upstreams: server 198.18.0.21 of upstream "a": port 0 is out of range; '
-                "use a port from 1 to 65535."
-            ],
-        ),
-        (
-            {"nginx_status": {"address": "127.0.0.1", "port": 70000}},
-            ["nginx_status: port 70000 is out of range; use a port from 1 to 65535."],
-        ),
-    ],
-)
-def test_mistake_is_named(problems, variables, expected):
-    assert problems(variables) == expected
-
-
-def test_one_site_may_repeat_itself(problems):
-    """The same name twice in a site, on two sockets, is no conflict."""
-    site = WWW | {"default": True, "listen": [{"port": 80}, {"address": "::", "port": 80}]}
-    assert problems({"nginx_upstreams": UPSTREAMS, "nginx_sites": [site]}) == []
