@@ -11,10 +11,10 @@ from ansible.errors import AnsibleFilterError
 DOCUMENTATION = """
 name: unknown_variables
 author: The foobar.webstack maintainers
-short_description: Which variables are meant for the collection and are none of its own
+short_description: Unknown variables of the collection, with what was meant
 version_added: 1.0.0
 description:
-  - A misspelt variable does nothing, and nobody is told. This finds it.
+  - A misspelt variable has no effect and causes no error. This finds it.
   - A name that begins with the prefix has to be known. Any other is an error only where it differs from a known one by
     a letter or a word, because an inventory may have variables of its own.
 positional: known, prefix
@@ -37,7 +37,7 @@ options:
 
 EXAMPLES = """
 # ['webstack_domian'] | foobar.webstack.unknown_variables(['webstack_domain'])
-# => ['webstack_domian means nothing; write webstack_domain']
+# => ["Unknown variable webstack_domian; did you mean webstack_domain?"]
 """
 
 RETURN = """
@@ -65,7 +65,7 @@ def unknown_variables(names: Iterable[str], known: Sequence[str], prefix: str = 
         rest = [one.removeprefix(prefix) for one in known if own and one.startswith(prefix)]
         meant = alike or [prefix + one for one in get_close_matches(name.removeprefix(prefix), rest, 1, SIMILAR)]
         if own or meant:
-            found.append(f"{name} means nothing; {'write ' + meant[0] if meant else 'leave it out'}")
+            found.append(f"Unknown variable {name}; " + (f"did you mean {meant[0]}?" if meant else "remove it."))
     return found
 
 

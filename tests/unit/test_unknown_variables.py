@@ -10,12 +10,12 @@ KNOWN = ["webstack_domain", "webstack_restore_gtid", "mysql_replication_semisync
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("webstack_domian", "webstack_domian means nothing; write webstack_domain"),
-        ("webstack_restore_gtids", "webstack_restore_gtids means nothing; write webstack_restore_gtid"),
-        ("webstack_zzz", "webstack_zzz means nothing; leave it out"),
+        ("webstack_domian", "Unknown variable webstack_domian; did you mean webstack_domain?"),
+        ("webstack_restore_gtids", "Unknown variable webstack_restore_gtids; did you mean webstack_restore_gtid?"),
+        ("webstack_zzz", "Unknown variable webstack_zzz; remove it."),
         (
             "mysql_replication_semisync_timeout",
-            "mysql_replication_semisync_timeout means nothing; write mysql_replication_semisync_timeout_ms",
+            "Unknown variable mysql_replication_semisync_timeout; did you mean mysql_replication_semisync_timeout_ms?",
         ),
     ],
 )
