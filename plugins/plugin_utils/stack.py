@@ -1,0 +1,91 @@
+"""Rules for the variables of the whole stack that a type cannot express.
+
+The argument specification (playbooks/meta/argument_specs.yml) holds types and choices; what a name, a port or a path
+must look like stands here, with the sentence that says what to write instead. Pure: it imports nothing of Ansible.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+APP_PORTS = range(1024, 2**16)
+"""An application server does not run as root, and so opens no port below."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A variable, whether a value is one that it may have, and what to set it to instead."""
+
+    variable: str
+    good: Callable[[Any], bool]
+    fix: str
+
+
+def _matching(pattern: str) -> Callable[[Any], bool]:
+    wanted = re.compile(pattern)
+    return lambda value: isinstance(value, str) and wanted.fullmatch(value) is not None
+
+
+def _is_app_port(value: Any) -> bool:
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value) else value
+    return isinstance(number, int) and not isinstance(number, bool) and number in APP_PORTS
+
+
+def _has_its_files(certificate: Mapping[str, Any]) -> bool:
+    return certificate.get("provider") != "files" or {"certificate", "key"} <= certificate.keys()
+
+
+RULES = (
+    Rule(
+        "webstack_domain",
+        _matching(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"),
+        "a host name such as www.foobar.com",
+    ),
+    Rule(
+        "webstack_aliases",
+        lambda value: isinstance(value, Sequence) and not isinstance(value, str),
+        "a list of host names such as [foobar.com]",
+    ),
+    Rule(
+        "webstack_app_name",
+        # MySQL takes 32 characters for an account, and that of the migrations is called <name>_migrate.
+        _matching(r"[a-z][a-z0-9_]{0,23}"),
+        "at most 24 lower-case letters, digits and underscores, the first a letter",
+    ),
+    Rule("webstack_app_port", _is_app_port, f"a port from {APP_PORTS[0]} to {APP_PORTS[-1]}"),
+    Rule("webstack_health_uri", _matching(r"/[!-~]*"), "a path that begins with /"),
+    Rule("webstack_max_body_size", _matching(r"[1-9][0-9]*[kKmMgG]?"), "a size such as 10m"),
+    Rule(
+        "webstack_certificate",
+        _has_its_files,
+        "{provider: files, certificate: /path/chain.pem, key: /path/key.pem}, paths on this machine",
+    ),
+)
+
+
+def stack_errors(given: Mapping[str, Any], endpoint_ports: Sequence[int], acme_email: str) -> list[str]:
+    """What is wrong with the given variables of the stack, a sentence each, in the order of RULES.
+
+    Their types are right already. `endpoint_ports` are the different values of mysql_endpoint_port among the database
+    hosts, `acme_email` is certificates_acme_email of the load balancers, empty where it is not set.
+    """
+    errors = [
+        _error(rule.variable, given[rule.variable], rule.fix)
+        for rule in RULES
+        if rule.variable in given and not rule.good(given[rule.variable])
+    ]
+    if len(endpoint_ports) > 1:
+        fix = "the same port for every database host, or leave it out"
+        errors.append(_error("mysql_endpoint_port", list(endpoint_ports), fix))
+    if given.get("webstack_certificate", {}).get("provider") == "acme" and "@" not in acme_email:
+        fix = "the mail address of the ACME account, which webstack_certificate asks for with provider=acme"
+        errors.append(_error("certificates_acme_email", acme_email, fix))
+    return errors
+
+
+def _error(variable: str, value: Any, fix: str) -> str:
+    return f"{variable} is {json.dumps(value, default=str)}; in the inventory's group_vars/all, set it to {fix}."

@@ -1,0 +1,92 @@
+"""The filter that checks the variables of the whole stack."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.filter.stack_errors import stack_errors
+from ansible_collections.foobar.webstack.plugins.plugin_utils.stack import RULES
+
+SPECIFICATION = Path(__file__).resolve().parents[2] / "playbooks/meta/argument_specs.yml"
+OPTIONS = yaml.safe_load(SPECIFICATION.read_text())["argument_specs"]["main"]["options"]
+FILES = {"provider": "files", "certificate": "/chain.pem", "key": "/key.pem"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("webstack_domain", "shop.example"),
+        ("webstack_domain", "a" * 253),
+        ("webstack_aliases", ["shop.example"]),
+        ("webstack_app_name", "shop_2"),
+        ("webstack_app_port", 1024),
+        ("webstack_app_port", "65535"),
+        ("webstack_health_uri", "/health?full=1"),
+        ("webstack_max_body_size", "10m"),
+        ("webstack_certificate", {}),
+        ("webstack_certificate", FILES),
+    ],
+)
+def test_good_values_have_no_errors(variable, value):
+    assert stack_errors({variable: value}) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("webstack_domain", "https://shop.example/"),
+        ("webstack_domain", "shop.example\n"),
+        ("webstack_domain", "-shop"),
+        ("webstack_aliases", "shop.example"),
+        ("webstack_aliases", {"shop.example": None}),
+        ("webstack_app_name", "Shop"),
+        ("webstack_app_name", "a" * 25),
+        ("webstack_app_port", 80),
+        ("webstack_app_port", "80"),
+        ("webstack_app_port", 65536),
+        ("webstack_health_uri", "health"),
+        ("webstack_health_uri", "/health check"),
+        ("webstack_max_body_size", "ten"),
+        ("webstack_max_body_size", "0"),
+        ("webstack_certificate", {"provider": "files", "key": "/key.pem"}),
+    ],
+)
+def test_an_error_names_the_variable_and_the_fix(variable, value):
+    """Catches a rule that accepts whatever it is given."""
+    [error] = stack_errors({variable: value})
+    assert error.startswith(f"{variable} is ")
+    assert "; in the inventory's group_vars/all, set it to " in error
+
+
+def test_database_hosts_share_the_endpoint_s_port():
+    assert stack_errors({}, endpoint_ports=[3308]) == []
+    [error] = stack_errors({}, endpoint_ports=[3308, 3309])
+    assert error.startswith("mysql_endpoint_port is [3308, 3309]; ")
+
+
+def test_acme_needs_an_address():
+    acme = {"webstack_certificate": {"provider": "acme"}}
+    assert stack_errors(acme, acme_email="operator@example.com") == []
+    [error] = stack_errors(acme)
+    assert error.startswith('certificates_acme_email is ""; ')
+
+
+def test_a_wrong_type_is_all_that_is_said():
+    """The rules are for values of the right type: red if one ran into a string where it expects a dict."""
+    assert stack_errors({"webstack_certificate": "acme"}, ["it is not a dict"]) == ["it is not a dict."]
+
+
+def test_rules_are_for_variables_that_there_are():
+    """Catches a rule whose variable was renamed: it would accept everything from then on."""
+    assert {rule.variable for rule in RULES} <= set(OPTIONS)
+
+
+def test_defaults_are_good():
+    defaults = {name: option["default"] for name, option in OPTIONS.items() if "default" in option}
+    assert stack_errors(defaults) == []
+
+
+def test_what_is_no_dict_is_refused():
+    with pytest.raises(AnsibleFilterError, match="give a dict"):
+        stack_errors(["webstack_domain"])
