@@ -1,0 +1,192 @@
+"""Which hosts the playbooks are for, and what they refuse before they reach one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+TABLE = yaml.safe_load((ROOT / "playbooks/group_vars/all/groups.yml").read_text())["__webstack_groups"]
+FILTER = "foobar.webstack.play_hosts("
+
+HOSTS = {
+    "lb1": {"ansible_host": "192.0.2.11"},
+    "web1": {"ansible_host": "192.0.2.21"},
+    "db1": {"ansible_host": "192.0.2.31", "mysql_role": "primary"},
+    "store": {"ansible_host": "192.0.2.41"},
+    "printer": {"ansible_host": "192.0.2.51"},
+    "localhost": {"ansible_connection": "local"},
+}
+GROUPS = {
+    "loadbalancers": ["lb1"],
+    "webservers": ["web1"],
+    "appservers": ["web1"],
+    "databases": ["db1"],
+    "backups": ["store"],
+}
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Callable[..., Path]:
+    """Write an inventory of `HOSTS` with these groups and variables for all."""
+
+    def write(groups: dict[str, list[str]], **variables: Any) -> Path:
+        children = {name: {"hosts": dict.fromkeys(hosts)} for name, hosts in groups.items()}
+        file = tmp_path / "hosts.yml"
+        file.write_text(yaml.safe_dump({"all": {"hosts": HOSTS, "children": children, "vars": variables}}))
+        return file
+
+    return write
+
+
+def ansible(tmp_path: Path, playbook: str, *options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a playbook as a user of the installed collection: from elsewhere, without the checkout's ansible.cfg."""
+    return subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", f"foobar.webstack.{playbook}", *options],
+        cwd=tmp_path,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            "COLUMNS": "400",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def plays(file: Path) -> list[dict[str, Any]]:
+    """The plays of a playbook, those of imported ones in their place."""
+    found = []
+    for play in yaml.safe_load(file.read_text()):
+        imported = play.get("ansible.builtin.import_playbook")
+        found += plays(file.parent / imported) if imported else [play]
+    return found
+
+
+@pytest.mark.parametrize("file", PLAYBOOKS, ids=lambda file: file.stem)
+def test_the_first_play_refuses_an_inventory_without_hosts(file):
+    """Catches a playbook that is skipped, and so succeeds, when -i was forgotten."""
+    first = plays(file)[0]
+    assert FILTER in first["hosts"]
+    assert first["vars_files"] == ["group_vars/all/groups.yml"]
+
+
+@pytest.mark.parametrize("file", PLAYBOOKS, ids=lambda file: file.stem)
+def test_no_play_lists_the_groups_again(file):
+    """A play is for one group or for what follows from the table: red for `hosts: databases:appservers:webservers`."""
+    patterns = [play["hosts"] for play in plays(file) if FILTER not in play["hosts"]]
+    assert set(patterns) <= set(TABLE)
+
+
+@pytest.mark.parametrize("group", [name for name, entry in TABLE.items() if entry["roles"]])
+def test_a_tier_has_the_roles_of_the_table(group):
+    """Catches a role that is added to a play alone: its variables would be refused as unknown."""
+    tier = [
+        [role["role"].removeprefix("foobar.webstack.") for role in play["roles"]]
+        for play in plays(ROOT / "playbooks/site.yml")
+        if play.get("roles") and (play["hosts"] == group or f"'{group}'" in play["hosts"])
+    ]
+    assert tier == [TABLE[group]["roles"]]
+
+
+def test_constants_are_those_of_the_roles():
+    """The playbooks cannot read a role's defaults, so two of them stand in the wiring, too."""
+    wiring = "".join(file.read_text() for file in (ROOT / "playbooks/group_vars/all").glob("*.yml"))
+    for role, variable in (("haproxy", "haproxy_socket"), ("mysql_endpoint", "mysql_endpoint_port")):
+        default = yaml.safe_load((ROOT / "roles" / role / "defaults/main.yml").read_text())[variable]
+        assert f"{variable} | default('{default}')" in wiring or f"'{variable}', default={default})" in wiring
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options"),
+    [
+        ("site", ()),
+        ("site", ("-i", "empty.yml")),
+        ("web", ("-i", "broken.yml")),
+        # No play on localhost could say it, because --limit leaves that out, too.
+        ("failover", ("-i", "empty.yml", "--limit", "db1")),
+    ],
+)
+def test_an_inventory_without_hosts_is_an_error(tmp_path, playbook, options):
+    (tmp_path / "empty.yml").touch()
+    (tmp_path / "broken.yml").write_text("all: [\n")
+    result = ansible(tmp_path, playbook, *options)
+    assert result.returncode != 0
+    assert "The inventory has no hosts; give one with -i" in result.stderr + result.stdout
+    assert "PLAY [" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("playbook", "groups", "said"),
+    [
+        ("preflight", {**GROUPS, "backups": [], "backup": ["store"]}, "Unknown group backup; did you mean backups?"),
+        ("switchover", {"webservers": ["web1"]}, "The inventory's group databases is missing or empty"),
+        ("restore", {"database": ["db1"]}, "Unknown group database; did you mean databases?"),
+    ],
+)
+def test_what_is_wrong_with_the_groups_is_said(tmp_path, inventory, playbook, groups, said):
+    result = ansible(tmp_path, playbook, "-i", inventory(groups))
+    assert result.returncode != 0
+    assert said in result.stderr + result.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"webstack_app_port": 80, "webstack_domain": "https://x"},
+            'webstack_domain is \\"https://x\\"; in the inventory\'s group_vars/all, set it to a host name such as '
+            "www.foobar.com. webstack_app_port is 80; ",
+        ),
+        ({"webstack_domian": "x"}, "db1: Unknown variable webstack_domian; did you mean webstack_domain?"),
+        ({"haproxy_socke": "/x"}, "db1: Unknown variable haproxy_socke; did you mean haproxy_socket?"),
+        ({"webstack_http3": "perhaps"}, "argument 'webstack_http3' is of type str and we were unable to convert"),
+    ],
+)
+def test_what_is_wrong_with_the_variables_is_said(tmp_path, inventory, variables, said):
+    """Before the secrets are made, and before a host is reached."""
+    result = ansible(tmp_path, "preflight", "-i", inventory(GROUPS, **variables))
+    assert result.returncode != 0
+    assert said in result.stdout + result.stderr
+    assert not (tmp_path / ".secrets.yml").exists()
+
+
+def test_two_programs_on_one_port_of_a_host_are_refused(tmp_path, inventory):
+    """One sentence: host, groups, port. Red if the run went on until the second program finds the port taken."""
+    together = {**GROUPS, "webservers": ["web1", "lb1"]}
+    result = ansible(tmp_path, "preflight", "-i", inventory(together))
+    assert result.returncode != 0
+    assert (
+        '"lb1: nginx (group webservers) and HAProxy (group loadbalancers) would both listen on TCP port 443 of every '
+        'address; take the host out of the group webservers or loadbalancers."'
+    ) in result.stdout + result.stderr
+
+
+def test_the_controller_needs_no_privilege(tmp_path, inventory):
+    """`ansible_become: true` in the inventory is for the hosts: red if the secrets were written as another user.
+
+    It counts on this machine, too, where the inventory names that.
+    """
+    together = {**GROUPS, "webservers": ["web1", "lb1"]}
+    file = inventory(together, ansible_become=True, ansible_become_user="nobody", ansible_become_exe="/x")
+    result = ansible(tmp_path, "preflight", "-i", file)
+    assert (tmp_path / ".secrets.yml").exists(), result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("playbook", ["preflight", "base", "rotate_secrets"])
+def test_a_host_in_an_optional_group_alone_is_one_of_the_stack(tmp_path, inventory, playbook):
+    """And a host in none of the groups is not, in no play."""
+    result = ansible(tmp_path, playbook, "-i", inventory({**GROUPS, "office": ["printer"]}), "--list-hosts")
+    assert result.returncode == 0, result.stderr
+    assert "hosts (4):" in result.stdout
+    assert "store" in result.stdout
+    assert "printer" not in result.stdout
