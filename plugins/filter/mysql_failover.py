@@ -8,10 +8,10 @@ version_added: 1.0.0
 short_description: Whether a database host may take the place of another
 author: The foobar.webstack maintainers
 description:
-  - Decides from what each host has said (RV(foobar.webstack.mysql_server_info#module:role) and the rest) whether a
+  - Decides from what each host has answered (RV(foobar.webstack.mysql_server_info#module:role) and the rest) whether a
     replica may become the primary without its source's help, and how its source is to be fenced.
-  - Every guard that does not hold is a refusal, a sentence that says what is missing, what could be lost, and what to
-    add where that may be overridden. Nothing is decided by a part of them.
+  - Every guard that does not hold is a refusal. P(foobar.webstack.reasons#filter) makes a sentence of it, which says
+    what is missing, what could be lost, and what to add where that may be overridden.
 positional: databases, application, everyone, candidate, powered_off, accepted_loss, accepted_errant, margin
 options:
   _input:
@@ -38,7 +38,7 @@ options:
     type: str
     default: ""
   powered_off:
-    description: Host of which the operator says that it is powered off.
+    description: Host that the operator has seen to be powered off.
     type: str
     default: ""
   accepted_loss:
@@ -80,31 +80,38 @@ _value:
       type: list
       elements: str
     refusals:
-      description: Why nothing may be done.
+      description: Why nothing may be done, each a C(code) with C(data).
       type: list
-      elements: str
+      elements: dict
     drain:
       description:
         - Whether only the proof that nothing is lost is missing, and may be in what the candidate has received and not
           applied. Let it apply that (O(foobar.webstack.mysql_primary#module:reason=drain)), and decide again.
       type: bool
     done:
-      description: Why nothing is to be done.
-      type: str
-    notes:
-      description: What was proven or accepted.
+      description: Why nothing is to be done, in the same form. Empty where something is.
       type: list
-      elements: str
+      elements: dict
+    notes:
+      description: What was proven or accepted, in the same form.
+      type: list
+      elements: dict
     lost_seconds:
       description: Length of the window from which acknowledged writes may be lost.
       type: float
+    wait_no_replica:
+      description:
+        - Whether writes are to wait although there is no replica now, because they are to wait for one for ever (a
+          timeout of semi-synchronous replication of a day or more). Null where that stays as it is.
+      type: bool
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import Request, decide
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.case import Request
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import decide
 
 
 def mysql_failover(
@@ -118,7 +125,7 @@ def mysql_failover(
     accepted_errant: str = "",
     margin: float = 1,
 ) -> dict[str, Any]:
-    """The verdict as data; AnsibleFilterError where a value is none."""
+    """The verdict as data; AnsibleFilterError where a value is not valid."""
     try:
         request = Request(
             databases=databases,

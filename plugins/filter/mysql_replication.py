@@ -118,6 +118,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.sentences import Caller, sentence
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import databases
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 
@@ -130,6 +132,9 @@ def mysql_replication(
         settings = databases.replication(databases.as_found(databases.database_hosts(hosts, hostvars), actual or {}))
     except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
+    except ReasonError as error:
+        caller = Caller.of(hostvars[hosts[0]])
+        raise AnsibleFilterError(sentence(error.reasons[0].as_data(), caller)) from error
     return {name: host.as_data() for name, host in settings.items()}
 
 

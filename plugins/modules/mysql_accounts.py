@@ -247,7 +247,7 @@ def run(module: AnsibleModule) -> None:
     if not module.check_mode:
         for step in steps:
             try:
-                server.rows(step.statement, step.values)
+                server.rows(step.sql, step.values)
             except ServerError as error:
                 raise ServerError(0, f"{step}: {error}") from error
         existing = observe(server, [user["name"] for user in params["users"]]) if steps else existing

@@ -9,13 +9,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_server_info
 version_added: 1.0.0
-short_description: Says what a host is among MySQL servers, and what it sees of the others
+short_description: Says what a host's MySQL server is, and what the host can tell of other servers
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Asks the MySQL server of the host what it is, whatever a configuration says it should be.
-  - Tries to reach other servers, compares its clock with theirs, and asks the HAProxy of the host since when it has
-    seen each server as it is. Together with what other hosts say, that is the evidence for a failover.
-  - Changes nothing. Whatever cannot be found out is said as not known, and is no error.
+  - Tries to reach other servers, compares its clock with theirs, and asks the HAProxy of the host which servers are up,
+    and since when. Together with the answers of other hosts, that is the evidence for a failover.
+  - Changes nothing. Whatever cannot be found out is returned as not known, and is no error.
 attributes:
   check_mode:
     description: Does the same.
@@ -84,7 +84,7 @@ EXAMPLES = r"""
   foobar.webstack.mysql_server_info:
   register: database
 
-- name: Ask an application server what it sees
+- name: Ask an application server about the databases
   foobar.webstack.mysql_server_info:
     server: false
     peers:
@@ -93,7 +93,7 @@ EXAMPLES = r"""
     endpoint_port: 3308
     endpoint_ca: /etc/webstack/tls/ca.pem
     haproxy_socket: /run/haproxy/admin.sock
-  register: sight
+  register: evidence
 """
 
 RETURN = r"""
@@ -129,112 +129,56 @@ time:
   type: float
 """
 
-import http.client
-import json
 import os
-import socket
-import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import (
-    Facts,
-    nearest,
-    observe,
-    role_of,
-    sightings,
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import Facts, observe, role_of
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.peers import (
+    clock,
+    greets,
+    haproxy_states,
+    haproxy_statistics,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
-    LOGIN_OPTIONS,
-    Server,
-    ServerError,
-    tls_context,
-)
-
-SAMPLES = 3
-"""Of another host's clock."""
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError
 
 
-def greets(host: str, port: int, patience: float) -> bool:
-    """Whether a MySQL server says the first word. A port that is only open may be that of a process that hangs."""
+def local_server(module: AnsibleModule) -> dict[str, Any]:
+    """What the host's own server is."""
+    params = module.params
+    server = Server.local(params["login_unix_socket"], params["login_user"], params["patience"])
+    found: dict[str, Any] = {}
     try:
-        with socket.create_connection((host, port), timeout=patience) as connection:
-            connection.settimeout(patience)
-            return bool(connection.recv(1))
-    except OSError:
-        return False
-
-
-def clock(host: str, port: int, ca: str, patience: float) -> dict[str, float] | None:
-    """How far this clock is ahead of the endpoint's; None where the endpoint does not tell."""
-    context: ssl.SSLContext = tls_context(ca)
-    samples = []
-    for _sample in range(SAMPLES):
-        connection = http.client.HTTPSConnection(host, port, timeout=patience, context=context)
-        try:
-            connection.connect()
-            before = time.time()
-            connection.request("GET", "/state")
-            answer = json.loads(connection.getresponse().read())
-            after = time.time()
-            samples.append((before, datetime.fromisoformat(answer["time"]).timestamp(), after))
-        except (OSError, http.client.HTTPException, ValueError, KeyError):
-            break
-        finally:
-            connection.close()
-    return nearest(samples)
-
-
-def ask_haproxy(path: str, patience: float) -> str:
-    """Its statistics, empty where it says none."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(patience)
-            connection.connect(path)
-            connection.sendall(b"show stat\n")
-            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-    except OSError:
-        return ""
+        found["server"] = observe(server)
+        found["role"] = found["server"]["role"]
+    except ServerError as error:
+        has_files = os.path.exists(os.path.join(params["data_directory"], "ibdata1"))
+        found["role"] = role_of(Facts(answers=False, has_files=has_files)).value
+        found["reason"] = str(error)
+    finally:
+        server.close()
+    _status, output, _error = module.run_command(
+        ["systemctl", "show", "--property=ActiveState,MainPID", params["service"]]
+    )
+    return {**found, "service": dict(line.split("=", 1) for line in output.splitlines() if "=" in line)}
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Everything at once: what does not answer costs its patience only once."""
     params = module.params
-    found: dict[str, Any] = {"role": "", "server": {}, "service": {}, "reached": {}, "clocks": {}, "seen": {}}
+    peers, port = params["peers"], params["endpoint_port"]
     patience, ca = params["patience"], params["endpoint_ca"] or ""
-    with ThreadPoolExecutor(max_workers=2 * len(params["peers"]) + 1) as pool:
-        reached = {
-            peer["name"]: pool.submit(greets, peer["address"], peer["port"], patience) for peer in params["peers"]
-        }
-        clocks = (
-            {
-                peer["name"]: pool.submit(clock, peer["address"], params["endpoint_port"], ca, patience)
-                for peer in params["peers"]
-            }
-            if params["endpoint_port"]
-            else {}
-        )
+    found: dict[str, Any] = {"role": "", "server": {}, "service": {}, "seen": {}}
+    with ThreadPoolExecutor(max_workers=2 * len(peers) + 1) as pool:
+        reached = {peer["name"]: pool.submit(greets, peer["address"], peer["port"], patience) for peer in peers}
+        clocks = {peer["name"]: pool.submit(clock, peer["address"], port, ca, patience) for peer in peers if port}
         if params["server"]:
-            server = Server.local(params["login_unix_socket"], params["login_user"], patience)
-            try:
-                found["server"] = observe(server)
-                found["role"] = found["server"]["role"]
-            except ServerError as error:
-                has_files = os.path.exists(os.path.join(params["data_directory"], "ibdata1"))
-                found["role"] = role_of(Facts(answers=False, has_files=has_files)).value
-                found["reason"] = str(error)
-            finally:
-                server.close()
-            _status, output, _error = module.run_command(
-                ["systemctl", "show", "--property=ActiveState,MainPID", params["service"]]
-            )
-            found["service"] = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+            found |= local_server(module)
         if params["haproxy_socket"]:
-            listing = ask_haproxy(params["haproxy_socket"], patience)
-            found["seen"] = sightings(listing, params["haproxy_backend"], time.time())
+            listing = haproxy_statistics(params["haproxy_socket"], patience)
+            found["seen"] = haproxy_states(listing, params["haproxy_backend"], time.time())
         found["reached"] = {name: answer.result() for name, answer in reached.items()}
         found["clocks"] = {name: answer.result() for name, answer in clocks.items()}
     return {**found, "time": time.time()}

@@ -114,94 +114,59 @@ gap_seconds:
   description: For how long no server took writes.
   returned: success
   type: float
+reasons:
+  description: Why the roles were not exchanged, each a C(code) with C(data). RV(msg) says it in words.
+  returned: failure
+  type: list
+  elements: dict
+warning_reasons:
+  description: What is warned about, in the same form.
+  returned: success
+  type: list
+  elements: dict
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import (
-    COMMIT_SECONDS,
-    Endpoint,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import (
-    BLOCKERS,
-    Exchange,
-    ExchangeError,
-    Sight,
-    obstacles,
-)
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import CHANNEL
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.exchange import Exchange, prepare
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError
 
 PATIENCE = 10
 """Seconds for an answer; longer than what a statement is told to wait."""
 
-TRANSACTIONS = (
-    "SELECT t.trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) AS seconds,"
-    " t.trx_rows_modified AS changed, p.USER AS user, p.HOST AS host FROM information_schema.innodb_trx t"
-    " JOIN performance_schema.processlist p ON p.ID = t.trx_mysql_thread_id"
-    " WHERE t.trx_rows_modified > 0 AND TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) > %s ORDER BY seconds DESC LIMIT 5"
-)
+
+def endpoint(params: dict[str, Any]) -> Endpoint:
+    """The candidate as this server will fetch from it."""
+    ca = (params["ca"] or "") if params["tls"] else ""
+    return Endpoint(
+        host=params["candidate_host"],
+        port=params["candidate_port"],
+        user=params["source_user"],
+        password=params["source_password"],
+        tls=params["tls"],
+        ca=ca,
+        verify=bool(ca),
+        connect_retry=params["connect_retry"],
+        retry_count=params["retry_count"],
+        heartbeat_period=params["heartbeat_period"],
+    )
 
 
-def look(params: dict[str, Any], old: Server, candidate: Server, forward: Endpoint) -> tuple[Sight, dict[str, Any]]:
-    """Both servers as they are, and the candidate's channel."""
-    old.rows("SET SESSION time_zone = 'SYSTEM'")
-    here, there = old.variables(), candidate.variables()
-    channels = candidate.rows(CHANNEL)
-    status = {row["Variable_name"].lower(): row["Value"] for row in old.rows("SHOW GLOBAL STATUS LIKE 'Rpl_semi%'")}
-    executed = one_line(here["gtid_executed"])
-    channel = channels[0] if channels else {}
-    caught_up = bool(channel) and not int(
-        candidate.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [executed, params["max_lag"]])
+def exchange(params: dict[str, Any]) -> Exchange:
+    """The two servers, looked at."""
+    return prepare(
+        Server.local(params["login_unix_socket"], params["login_user"], PATIENCE),
+        endpoint(params),
+        user=params["user"],
+        password=params["password"],
+        timeout=PATIENCE,
+        max_lag=params["max_lag"],
+        lock_timeout=params["lock_timeout"],
+        max_transaction=params["max_transaction"],
     )
-    # By now the candidate may have what came after, and even what the old source has not committed yet: that waits for
-    # its acknowledgement (AFTER_SYNC).
-    ahead = one_line(candidate.value("GTID_SUBTRACT(@@GLOBAL.gtid_executed, %s)", [executed]))
-    if ahead:
-        old.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [ahead, COMMIT_SECONDS])
-    errant = old.value("GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", [ahead])
-    refused = ""
-    fetching = Server.remote(
-        forward.host, forward.port, forward.user, forward.password, tls=forward.tls, ca=forward.ca, timeout=PATIENCE
-    )
-    try:
-        fetching.rows("SELECT 1")
-    except ServerError as error:
-        refused = str(error)
-    finally:
-        fetching.close()
-    blockers = [
-        f"connection {row['id']} ({row['user']}@{row['host']}, for {row['seconds']} s: {row['doing']})"
-        for row in old.rows(BLOCKERS)
-        if int(row["seconds"] or 0) > params["lock_timeout"]
-    ]
-    blockers += [
-        f"connection {row['id']} ({row['user']}@{row['host']}) has changed {row['changed']} rows in a transaction"
-        f" that is open for {row['seconds']} s"
-        for row in old.rows(TRANSACTIONS, [params["max_transaction"]])
-    ]
-    sight = Sight(
-        old_writable=here["read_only"] == "OFF",
-        old_uuid=here["server_uuid"],
-        old_replicates=bool(old.rows("SHOW REPLICA STATUS")),
-        candidate_writable=there["read_only"] == "OFF",
-        candidate_super_read_only=there["super_read_only"] == "ON",
-        source_uuid=channel.get("source_uuid") or "",
-        receiver=channel.get("receiver") == "ON",
-        applier=channel.get("applier") == "ON",
-        caught_up=caught_up,
-        errant=one_line(errant),
-        semi_sync=here.get("rpl_semi_sync_source_enabled") == "ON",
-        acknowledged=status.get("rpl_semi_sync_source_status") == "ON"
-        and int(status.get("rpl_semi_sync_source_clients", 0)) > 0,
-        replicas=int(status.get("rpl_semi_sync_source_clients", 0)),
-        refused=refused,
-        blockers=tuple(blockers),
-        versions=(here["version"], there["version"]),
-    )
-    return sight, channel
 
 
 def main() -> None:
@@ -227,61 +192,24 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    ca = (params["ca"] or "") if params["tls"] else ""
-    old = Server.local(params["login_unix_socket"], params["login_user"], PATIENCE)
-    host, port = params["candidate_host"], params["candidate_port"]
-    candidate = Server.remote(
-        host, port, params["user"], params["password"], tls=params["tls"], ca=ca, timeout=PATIENCE
-    )
-
-    def endpoint(host: str, port: int) -> Endpoint:
-        return Endpoint(
-            host=host,
-            port=port,
-            user=params["source_user"],
-            password=params["source_password"],
-            tls=params["tls"],
-            ca=ca,
-            verify=bool(ca),
-            connect_retry=params["connect_retry"],
-            retry_count=params["retry_count"],
-            heartbeat_period=params["heartbeat_period"],
-        )
-
-    forward = endpoint(host, port)
     try:
-        try:
-            candidate.rows("SELECT 1")
-        except ServerError as error:
-            module.fail_json(
-                msg=f"Nothing was changed: the candidate {forward} does not let {params['user']} in: {error}."
-            )
-        sight, channel = look(params, old, candidate, forward)
-        found = obstacles(sight, max_lag=params["max_lag"])
-        if found:
-            module.fail_json(msg=f"Nothing was changed: {'; '.join(found)}.")
-        exchange = Exchange(
-            old,
-            candidate,
-            back=endpoint(channel["source_host"], int(channel["source_port"])),
-            forward=forward,
-            lock_seconds=params["lock_timeout"],
-            semi_sync=sight.semi_sync,
-        )
+        exchanged = exchange(params)
         if not module.check_mode:
-            exchange.run()
-    except (ServerError, ExchangeError) as error:
-        module.fail_json(msg=f"The roles were not exchanged. {error}.")
-    if exchange.warning:
-        module.warn(exchange.warning)
+            exchanged.run()
+    except ReasonError as error:
+        module.fail_json(**error.as_result())
+    except ServerError as error:
+        module.fail_json(msg=f"The roles were not exchanged: {error}.")
+    candidate = str(exchanged.forward)
     module.exit_json(
         changed=True,
-        steps=exchange.plan() if module.check_mode else exchange.done,
-        seconds=exchange.seconds,
-        gap_seconds=round(exchange.gap, 3),
+        steps=exchanged.plan() if module.check_mode else exchanged.done,
+        seconds=exchanged.seconds,
+        gap_seconds=round(exchanged.gap, 3),
+        warning_reasons=[warning.as_data() for warning in exchanged.warnings],
         diff={
-            "before": {"takes writes": "this server", "replica": str(forward)},
-            "after": {"takes writes": str(forward), "replica": "this server"},
+            "before": {"takes writes": "this server", "replica": candidate},
+            "after": {"takes writes": candidate, "replica": "this server"},
         },
     )
 

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.exchange import Exchange
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import (
-    Exchange,
-    ExchangeError,
-    Sight,
+    Code,
+    PairState,
+    decide,
     obstacles,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError, reason
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
+from reading import read
 
 PASSWORD = "hush"
 DB1 = Endpoint(host="198.18.0.31", port=3306, user="replication", password=PASSWORD)
@@ -155,8 +158,8 @@ def test_a_statement_that_fails_once_leaves_it_done_or_as_it_was(fails: int, aft
     said = ""
     try:
         pair.exchange().run()
-    except ExchangeError as error:
-        said = str(error)
+    except ReasonError as error:
+        said = read(error.reasons[0])
     assert pair.state() == (BEFORE if said else AFTER)
     assert PASSWORD not in said
     assert not pair.both_wrote
@@ -181,12 +184,12 @@ def test_a_candidate_that_is_lost_leaves_the_old_source_unless_it_may_take_write
         pair.exchange().run()
         assert pair.state() == AFTER
         return
-    with pytest.raises(ExchangeError) as raised:
+    with pytest.raises(ReasonError) as raised:
         pair.exchange().run()
     assert not pair.both_wrote
     if fails == opens:
         assert not pair.db1.writable
-        assert "nobody knows which one" in str(raised.value)
+        assert "nobody knows which one" in read(raised.value.reasons[0])
     else:
         assert pair.state()[0] == BEFORE[0]
 
@@ -197,13 +200,13 @@ def test_an_old_source_that_is_lost_leaves_a_replica_or_a_source(fails: int) -> 
     try:
         pair.exchange().run()
         assert pair.state()[1] == AFTER[1]
-    except ExchangeError:
+    except ReasonError:
         assert pair.state()[1] == BEFORE[1]
     assert not pair.both_wrote or fails == 0
 
 
 @pytest.mark.parametrize(
-    ("server", "attribute", "value", "reason"),
+    ("server", "attribute", "value", "expected"),
     [
         ("db2", "late", 1, "not applied everything within 5 s"),
         ("db2", "errant", "other:1", "transactions that the old source has not: other:1"),
@@ -213,14 +216,14 @@ def test_an_old_source_that_is_lost_leaves_a_replica_or_a_source(fails: int) -> 
     ],
 )
 def test_what_stands_in_the_way_is_said_and_all_is_as_it_was(
-    server: str, attribute: str, value: Any, reason: str
+    server: str, attribute: str, value: Any, expected: str
 ) -> None:
     pair = Pair()
     setattr(getattr(pair, server), attribute, value)
-    with pytest.raises(ExchangeError) as raised:
+    with pytest.raises(ReasonError) as raised:
         pair.exchange().run()
-    assert reason in str(raised.value)
-    assert "Everything was taken back" in str(raised.value)
+    assert expected in read(raised.value.reasons[0])
+    assert "Everything was taken back" in read(raised.value.reasons[0])
     assert pair.state() == BEFORE
 
 
@@ -231,31 +234,35 @@ def test_semi_sync_that_was_off_stays_off() -> None:
     assert [db.semi_sync for db in (pair.db1, pair.db2)] == [False, False]
 
 
-SOUND = Sight(old_uuid="a", source_uuid="a", versions=("9.7.4-2", "9.7.4-2"))
+BLOCKER = reason(Code.LOCK_HOLDER, id=4, user="root", host="localhost", seconds=99, statement="ALTER TABLE entry")
+SOUND = PairState(old_uuid="a", source_uuid="a", versions=("9.7.4-2", "9.7.4-2"))
 
 
 @pytest.mark.parametrize(
-    ("found", "reason"),
+    ("found", "expected"),
     [
         ({"old_writable": False}, "takes no writes, so there is nothing to move"),
         ({"old_replicates": True}, "replicates from another one"),
         ({"candidate_writable": True}, "takes writes as this server does"),
-        ({"source_uuid": ""}, "no direct replica"),
-        ({"source_uuid": "b"}, "no direct replica"),
+        ({"source_uuid": ""}, "not a direct replica"),
+        ({"source_uuid": "b"}, "not a direct replica"),
         ({"candidate_super_read_only": False}, "lets root write"),
-        ({"receiver": False}, "receiver stands still"),
-        ({"applier": False}, "applier stands still"),
+        ({"receiver": False}, "receiver is stopped"),
+        ({"applier": False}, "applier is stopped"),
         ({"caught_up": False}, "more than 2 s behind"),
         ({"errant": "b:1"}, "transactions that this server has not (b:1)"),
         ({"acknowledged": False}, "does not acknowledge commits"),
         ({"versions": ("9.7.4-2", "8.4.6")}, "older than this server's 9.7.4-2"),
-        ({"refused": "Access denied"}, "the account of the replication in: Access denied"),
-        ({"blockers": ("connection 4",)}, "writes would be lost, or waited for by others: connection 4"),
+        ({"refused": "Access denied"}, "refuses the replication account: Access denied"),
+        (
+            {"blockers": (BLOCKER,)},
+            "writes would be lost, or would wait for others: connection 4 (root@",
+        ),
     ],
 )
-def test_each_obstacle_is_named(found: dict[str, Any], reason: str) -> None:
+def test_each_obstacle_is_named(found: dict[str, Any], expected: str) -> None:
     (said,) = obstacles(replace(SOUND, **found), max_lag=2)
-    assert reason in said
+    assert expected in read(said)
 
 
 def test_a_sound_pair_has_no_obstacle() -> None:
@@ -280,4 +287,30 @@ def test_what_is_left_when_the_old_source_is_lost_at_the_end_is_said() -> None:
     exchange = pair.exchange()
     exchange.run()
     assert pair.db2.writable
-    assert "Run playbooks/site.yml" in exchange.warning
+    (warning,) = exchange.warnings
+    assert "Run ansible-playbook playbooks/site.yml" in read(warning)
+
+
+PAIR = {"db1": "primary", "db2": "replica"}
+
+
+@pytest.mark.parametrize("candidate", ["db1", "db2"])
+def test_a_replica_takes_the_writes_of_the_primary(candidate: str) -> None:
+    choice = decide(PAIR, list(PAIR), candidate)
+    assert (choice.old, choice.candidate, choice.refusals) == ("db1", candidate, ())
+    assert choice.done is (candidate == "db1")
+
+
+@pytest.mark.parametrize(
+    ("roles", "candidate", "code"),
+    [
+        (PAIR, "", Code.NO_CANDIDATE),
+        (PAIR, "web1", Code.UNKNOWN_CANDIDATE),
+        (PAIR | {"db2": "fresh"}, "db2", Code.CANDIDATE_IS_NO_REPLICA),
+        ({"db1": "primary"}, "db2", Code.CANDIDATE_IS_NO_REPLICA),
+        (PAIR | {"db1": "down"}, "db2", Code.NOT_ONE_PRIMARY),
+        ({"db1": "primary", "db2": "primary"}, "db1", Code.NOT_ONE_PRIMARY),
+    ],
+)
+def test_other_hosts_exchange_nothing(roles: dict[str, str], candidate: str, code: Code) -> None:
+    assert [refusal.code for refusal in decide(roles, ["db1", "db2"], candidate).refusals] == [code]

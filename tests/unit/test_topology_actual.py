@@ -1,11 +1,13 @@
 """Roles as they are found win over roles as they are written; what cannot be told is refused."""
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import databases
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import read
 
 HOSTVARS = {
     "db1": {"ansible_host": "198.18.0.31", "mysql_role": "primary"},
@@ -61,24 +63,29 @@ def test_everybody_replicates_from_another_primary_directly():
     ("actual", "reason"),
     [
         ({"db1": "primary", "db2": "primary"}, "db1 and db2 take writes at the same time"),
-        ({"db1": "fresh", "db2": "replica"}, "db1, the primary, is empty, but db2 has data"),
+        ({"db1": "fresh", "db2": "replica"}, "db1, the primary, is empty, but there is data on db2"),
         ({"db1": "fresh", "db2": "down"}, "failover.yml -e webstack_primary=db2"),
-        ({"db1": "read_only", "db2": "read_only"}, r"cannot be told \(db1: read_only, db2: read_only\)"),
+        ({"db1": "read_only", "db2": "read_only"}, "cannot be told (db1: read_only, db2: read_only)"),
         ({"db1": "replica", "db2": "replica"}, "which host has the data cannot be told"),
         ({"db1": "replica", "db2": "fresh"}, "which host has the data cannot be told"),
-        ({"db1": "source"}, "was found to be 'source'"),
     ],
 )
 def test_what_is_dangerous_or_unclear_is_refused(actual, reason):
-    with pytest.raises(TopologyError, match=reason):
+    with pytest.raises(ReasonError) as raised:
         primary(actual)
+    assert reason in read(raised.value.reasons[0])
+
+
+def test_a_role_that_is_none_is_refused():
+    with pytest.raises(TopologyError, match="was found to be 'source'"):
+        primary({"db1": "source"})
 
 
 @given(st.dictionaries(st.sampled_from(THREE), st.sampled_from([role.value for role in Role])))
 def test_nobody_but_the_one_that_takes_writes_is_the_primary_and_nobody_empty_while_others_are_not(actual):
     try:
         found = primary(actual, THREE)
-    except TopologyError:
+    except ReasonError:
         return
     assert [role for role in actual.values() if role == "primary"].count("primary") <= 1
     if "primary" in actual.values():

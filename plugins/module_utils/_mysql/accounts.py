@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import Secret, Step
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Secret, Statement
 
 PASSWORD_PLUGIN, SOCKET_PLUGIN = "caching_sha2_password", "auth_socket"
 LOCAL = "localhost"
@@ -87,9 +87,9 @@ def plan(
     discard: bool = False,
     replace_old: bool = False,
     every_privilege: frozenset[str] = frozenset(),
-) -> list[Step]:
+) -> list[Statement]:
     """The statements that make up the difference. AccountError if one would lock somebody out."""
-    steps: list[Step] = []
+    steps: list[Statement] = []
     for account in wanted:
         key = account.name, account.host
         there = existing.get(key)
@@ -100,13 +100,13 @@ def plan(
             steps += _authenticate(account, there, discard=discard, replace_old=discard or replace_old)
             steps += _limit(account, there)
         steps += _entitle(account, there, every_privilege)
-    steps += [Step("DROP USER %s@%s", key) for key in drop]
+    steps += [Statement("DROP USER %s@%s", key) for key in drop]
     return steps
 
 
-def _create(account: Account) -> Step:
+def _create(account: Account) -> Statement:
     how, values = _identification(account)
-    return Step(
+    return Statement(
         f"CREATE USER %s@%s {how} REQUIRE {'SSL' if account.needs_tls else 'NONE'}"
         f" WITH MAX_USER_CONNECTIONS {account.max_connections}",
         (account.name, account.host, *values),
@@ -119,10 +119,10 @@ def _identification(account: Account) -> tuple[str, tuple[str, ...]]:
     return f"IDENTIFIED WITH {PASSWORD_PLUGIN} BY %s", (Secret(account.password),)
 
 
-def _authenticate(account: Account, there: Existing, *, discard: bool, replace_old: bool) -> list[Step]:
+def _authenticate(account: Account, there: Existing, *, discard: bool, replace_old: bool) -> list[Statement]:
     key = account.name, account.host
     how, values = _identification(account)
-    change = Step(f"ALTER USER %s@%s {how}", (*key, *values))
+    change = Statement(f"ALTER USER %s@%s {how}", (*key, *values))
     if account.system_user:
         same = there.plugin == SOCKET_PLUGIN and there.authentication == account.system_user
         return [] if same else [change]
@@ -130,7 +130,7 @@ def _authenticate(account: Account, there: Existing, *, discard: bool, replace_o
         # MySQL keeps no password of another plugin.
         return [change]
     if verifies(account.password, there.authentication):
-        return [Step("ALTER USER %s@%s DISCARD OLD PASSWORD", key)] if there.old_authentication and discard else []
+        return [Statement("ALTER USER %s@%s DISCARD OLD PASSWORD", key)] if there.old_authentication and discard else []
     if there.old_authentication and not replace_old and not verifies(account.password, there.old_authentication):
         raise AccountError(
             f"{account.name}@{account.host} is to get another password, but keeps the old one of the last change still,"
@@ -138,23 +138,23 @@ def _authenticate(account: Account, there: Existing, *, discard: bool, replace_o
             " was changed. Once everybody has it, run with mysql_replication_discard_old_passwords=true (the module's"
             " options discard_old_passwords and replace_old_passwords); that discards the oldest"
         )
-    return [Step(f"{change.statement} RETAIN CURRENT PASSWORD", change.values)]
+    return [Statement(f"{change.sql} RETAIN CURRENT PASSWORD", change.values)]
 
 
-def _limit(account: Account, there: Existing) -> list[Step]:
+def _limit(account: Account, there: Existing) -> list[Statement]:
     key, steps = (account.name, account.host), []
     if there.tls != ("ANY" if account.needs_tls else ""):
-        steps.append(Step(f"ALTER USER %s@%s REQUIRE {'SSL' if account.needs_tls else 'NONE'}", key))
+        steps.append(Statement(f"ALTER USER %s@%s REQUIRE {'SSL' if account.needs_tls else 'NONE'}", key))
     if there.max_connections != account.max_connections:
-        steps.append(Step(f"ALTER USER %s@%s WITH MAX_USER_CONNECTIONS {account.max_connections}", key))
+        steps.append(Statement(f"ALTER USER %s@%s WITH MAX_USER_CONNECTIONS {account.max_connections}", key))
     return steps
 
 
-def _entitle(account: Account, there: Existing, every_privilege: frozenset[str]) -> list[Step]:
+def _entitle(account: Account, there: Existing, every_privilege: frozenset[str]) -> list[Statement]:
     """Grant before revoking: what an account keeps it has throughout."""
     key = (account.name, account.host)
-    grants: list[Step] = []
-    revocations: list[Step] = []
+    grants: list[Statement] = []
+    revocations: list[Statement] = []
     for target in [*account.privileges, *(other for other in there.privileges if other not in account.privileges)]:
         wanted = account.privileges.get(target, frozenset())
         if target == EVERYTHING and ALL in wanted:
@@ -167,8 +167,8 @@ def _entitle(account: Account, there: Existing, every_privilege: frozenset[str])
         ):
             if names:
                 place = target.replace("%", "%%")
-                statements.append(Step(f"{verb} {', '.join(sorted(names))} ON {place} {preposition} %s@%s", key))
-    revocations += [Step(f"REVOKE {role.replace('%', '%%')} FROM %s@%s", key) for role in there.roles]
+                statements.append(Statement(f"{verb} {', '.join(sorted(names))} ON {place} {preposition} %s@%s", key))
+    revocations += [Statement(f"REVOKE {role.replace('%', '%%')} FROM %s@%s", key) for role in there.roles]
     return grants + revocations
 
 

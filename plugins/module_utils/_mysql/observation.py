@@ -1,19 +1,20 @@
-"""What a database host is, and what a host sees of the others: read from rows and answers. Pure, but for `observe`."""
+"""What a database host is: read from a server's rows. Pure, but for `observe`."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import heartbeat
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import Heartbeat
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NO_SUCH_TABLE, NOT_OWN
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
+
+COMMIT_SECONDS = 2
+"""For a commit that waits for its acknowledgement, so that a replica has it and its source not yet (AFTER_SYNC)."""
 
 CHANNEL = (
     "SELECT f.HOST AS source_host, f.PORT AS source_port, s.SOURCE_UUID AS source_uuid, s.SERVICE_STATE AS receiver,"
@@ -113,29 +114,6 @@ def channel_data(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def sightings(listing: str, backend: str, now: float) -> dict[str, dict[str, Any]]:
-    """What HAProxy says of each server of a backend, from `show stat`: whether it is up, and since when it is so.
-
-    `since` is the latest moment at which it can have changed: lastchg is in whole seconds (management guide, 9.1).
-    """
-    found = {}
-    for row in csv.DictReader(io.StringIO(listing.removeprefix("# "))):
-        if row.get("pxname") != backend or row.get("svname") in ("FRONTEND", "BACKEND", None):
-            continue
-        changed = row.get("lastchg") or ""
-        found[row["svname"]] = {
-            "up": not (row.get("status") or "").startswith(("DOWN", "MAINT")),
-            "since": now - int(changed) + 1 if changed.isdecimal() else None,
-        }
-    return found
-
-
-def nearest(samples: Sequence[tuple[float, float, float]]) -> dict[str, float] | None:
-    """How far this clock is ahead of another, from moments here before, there, and here after; the shortest wait tells.
-
-    `ahead` is off by no more than `error`.
-    """
-    if not samples:
-        return None
-    before, there, after = min(samples, key=lambda sample: sample[2] - sample[0])
-    return {"ahead": round((before + after) / 2 - there, 4), "error": round((after - before) / 2, 4)}
+def unapplied(channel: Mapping[str, Any], executed: str) -> int:
+    """How many transactions a replica has received and not applied, from `channel_data` and gtid_executed."""
+    return (GtidSet.parse(channel["received"]) - GtidSet.parse(executed)).count

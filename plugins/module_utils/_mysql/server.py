@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 try:
     import pymysql
@@ -26,7 +26,7 @@ LOGIN_OPTIONS = {
 NOBODY_ANSWERS = frozenset({2002, 2003})
 
 TLS_FAILED = 2026
-"""What MySQL's own client, a replica's receiver too, says of a certificate that it does not accept."""
+"""The error of MySQL's own client, and of a replica's receiver, for a TLS handshake that fails."""
 
 
 class ServerError(Exception):
@@ -39,6 +39,13 @@ class ServerError(Exception):
 
 class NoServerError(ServerError):
     """Nobody answers, or there is nothing to ask with."""
+
+
+class Queries(Protocol):
+    """What is asked of a server. Tests have servers of their own."""
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]: ...
+    def value(self, expression: str, values: Sequence[Any] = ()) -> Any: ...
 
 
 class Server:
@@ -76,7 +83,7 @@ class Server:
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Execute one statement and return its rows, if it has any."""
         if pymysql is None:
-            raise NoServerError(0, "PyMySQL is missing on this host: install python3-pymysql")
+            raise NoServerError(0, "PyMySQL is missing on this host; install python3-pymysql")
         try:
             if self._connection is None:
                 self._connection = pymysql.connect(charset="utf8mb4", autocommit=True, **self._arguments)
@@ -153,6 +160,11 @@ def tls_context(ca: str = "") -> ssl.SSLContext:
     return context
 
 
+def text(value: str | bytes) -> str:
+    """A value that MySQL may keep as bytes."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def series(version: str) -> tuple[int, int]:
     """(9, 7) of 9.7.4-2."""
     major, minor = version.split("-", 1)[0].split(".")[:2]
@@ -162,7 +174,7 @@ def series(version: str) -> tuple[int, int]:
 def unsupported(version: str, comment: str = "") -> str:
     """Why this server cannot be managed, empty where it can."""
     if "mariadb" in f"{version} {comment}".lower():
-        return f"this server is MariaDB ({version}), whose replication is another. Install MySQL instead"
+        return f"this server is MariaDB ({version}), which replicates in another way; install MySQL instead"
     if series(version) < MINIMUM:
-        return f"this server is MySQL {version}. Upgrade it to {MINIMUM[0]}.{MINIMUM[1]} or later"
+        return f"this server is MySQL {version}; upgrade it to {MINIMUM[0]}.{MINIMUM[1]} or later"
     return ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from ipaddress import IPv4Address
 from typing import Any, Literal
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError, reason
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.addresses import (
     HostVars,
@@ -29,6 +31,15 @@ SERVER_IDS = range(1, 2**32)
 """MySQL's server_id, 32 bits; with 0 a server refuses replicas (reference manual, `server_id`)."""
 
 DEFAULT_MYSQL_PORT = 3306
+
+
+class Code(str, Enum):
+    """Why it cannot be told which host is the primary."""
+
+    TWO_PRIMARIES = "databases.two_primaries"
+    PRIMARY_IS_FRESH = "databases.primary_is_fresh"
+    OTHERS_NOT_ASKED = "databases.others_not_asked"
+    UNCLEAR = "databases.unclear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +164,8 @@ def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[D
     The one that takes writes is the primary. Where none does, it is the inventory's primary, unless that replicates:
     then it is the only other one that may have the data.
 
-    Raises TopologyError when two take writes, and when it cannot be told which one has the data.
+    Raises ReasonError when two take writes, and when it cannot be told which one has the data. TopologyError for a role
+    that is none of Role.
     """
     known = [role.value for role in Role]
     unknown = sorted(set(actual.values()) - set(known))
@@ -163,10 +175,7 @@ def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[D
     found = {host.name: Role(actual[host.name]) for host in hosts if host.name in actual}
     writable = [name for name, role in found.items() if role is Role.PRIMARY]
     if len(writable) > 1:
-        raise TopologyError(
-            f"databases: {listed(writable)} take writes at the same time; nothing was changed. Stop MySQL on the one"
-            " whose latest writes matter less, then run playbooks/rejoin.yml: it saves what only that one has"
-        )
+        raise ReasonError(reason(Code.TWO_PRIMARIES, hosts=writable))
     primary = writable[0] if writable else _holder(meant.name, [host.name for host in hosts], found)
     if primary == meant.name:
         return list(hosts)
@@ -178,16 +187,9 @@ def _holder(meant: str, names: Sequence[str], found: Mapping[str, Role]) -> str:
     """Who has the data where nobody takes writes."""
     filled = [name for name, role in found.items() if role is not Role.FRESH]
     if found.get(meant) is Role.FRESH and filled:
-        raise TopologyError(
-            f"databases: {meant}, the primary, is empty, but {listed(filled)} {'has' if len(filled) == 1 else 'have'}"
-            " data; nothing was changed. Make the one with the data the primary with playbooks/failover.yml -e"
-            f" webstack_primary={filled[0]}, then run this again"
-        )
+        raise ReasonError(reason(Code.PRIMARY_IS_FRESH, host=meant, others=filled, first=filled[0]))
     if found.get(meant) is Role.FRESH and (absent := [name for name in names if name not in found]):
-        raise TopologyError(
-            f"databases: {meant}, the primary, is empty, and {listed(absent)} was not asked whether it has the data;"
-            " nothing was changed. Run this without --limit"
-        )
+        raise ReasonError(reason(Code.OTHERS_NOT_ASKED, host=meant, others=absent))
     holders = [name for name, role in found.items() if role in (Role.READ_ONLY, Role.DOWN)]
     if found.get(meant) is Role.REPLICA:
         candidates = holders or [name for name in names if name not in found]
@@ -195,11 +197,7 @@ def _holder(meant: str, names: Sequence[str], found: Mapping[str, Role]) -> str:
             return candidates[0]
     elif len([name for name in holders if found[name] is Role.READ_ONLY]) <= 1 or meant not in found:
         return meant
-    raise TopologyError(
-        f"databases: nobody takes writes, and which host has the data cannot be told"
-        f" ({', '.join(f'{name}: {role}' for name, role in found.items())}); nothing was changed. Make the one with all"
-        " data the primary with playbooks/failover.yml -e webstack_primary=<its name>, then run this again"
-    )
+    raise ReasonError(reason(Code.UNCLEAR, found=[f"{name}: {role}" for name, role in found.items()]))
 
 
 def _database_host(host: str, variables: Mapping[str, Any]) -> DatabaseHost:

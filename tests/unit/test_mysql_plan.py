@@ -9,21 +9,19 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import explain
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.replication import (
-    Channel,
-    Endpoint,
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Channel, Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.plan import (
     Intent,
-    Local,
     Plan,
-    Source,
-    Unreachable,
     plan,
     plan_absent,
     waiting_is_over,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.state import Local, Source, Unreachable
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import mysql_error
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import read
 
 PASSWORD = "s3cret'; DROP USER root; -- %s"
 SOURCE_UUID, REPLICA_UUID = "11111111-aaaa-11f1-8000-000000000001", "22222222-aaaa-11f1-8000-000000000002"
@@ -49,7 +47,7 @@ OVER_DATA = [RECIPE[0], "SET GLOBAL super_read_only", *RECIPE[1:]]
 
 def shortened(done: Plan) -> list[str]:
     """The statements without their values."""
-    return [re.split(" = | FROM | TO ", str(step), maxsplit=1)[0] for step in done.steps]
+    return [re.split(" = | FROM | TO ", str(step), maxsplit=1)[0] for step in done.statements]
 
 
 def standing(receiver: str = "Yes", applier: str = "Yes", **errors: tuple[int, str]) -> Local:
@@ -155,7 +153,7 @@ def standing(receiver: str = "Yes", applier: str = "Yes", **errors: tuple[int, s
 )
 def test_statements(local: Local, source: Source | Unreachable, intent: Intent, statements: list[str]) -> None:
     done = plan(WANTED, local, source, intent)
-    assert done.refusal == ""
+    assert done.refusal is None
     assert shortened(done) == statements
     assert bool(done.before or done.after) == bool(statements)
 
@@ -199,23 +197,23 @@ def test_statements(local: Local, source: Source | Unreachable, intent: Intent, 
 def test_refusals(local: Local, source: Source | Unreachable, intent: Intent, sentence: str) -> None:
     """Each refusal says why and what to do, and nothing is executed."""
     done = plan(WANTED, local, source, intent)
-    assert sentence in done.refusal
-    assert done.steps == ()
+    assert sentence in read(done.refusal)
+    assert done.statements == ()
 
 
 def test_clone_takes_no_ipv6_address() -> None:
     done = plan(replace(WANTED, host="2001:db8::31"), FRESH, SOURCE, Intent())
-    assert "[2001:db8::31]:3306" in done.refusal
+    assert "[2001:db8::31]:3306" in read(done.refusal)
 
 
 def test_same_series_is_enough_for_clone() -> None:
-    assert plan(WANTED, replace(FRESH, version="8.4.7"), replace(SOURCE, version="8.4.3"), Intent()).refusal == ""
+    assert plan(WANTED, replace(FRESH, version="8.4.7"), replace(SOURCE, version="8.4.3"), Intent()).refusal is None
 
 
 def test_only_what_differs_is_changed() -> None:
     """CHANGE REPLICATION SOURCE with a host drops the relay logs; a new password must not."""
     local = replace(REPLICA, channel=Channel(replace(WANTED, password="old", connect_retry=60)))
-    change = plan(WANTED, local, SOURCE, Intent()).steps[1]
+    change = plan(WANTED, local, SOURCE, Intent()).statements[1]
     assert str(change) == "CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = '********', SOURCE_CONNECT_RETRY = 5"
     assert change.values == (PASSWORD, 5)
 
@@ -226,30 +224,30 @@ VERIFIED = replace(WANTED, ca=CA, verify=True)
 
 def test_a_running_replica_learns_to_verify_its_source() -> None:
     """With the receiver stopped for a moment only, and no relay log dropped."""
-    steps = plan(VERIFIED, REPLICA, SOURCE, Intent()).steps
+    steps = plan(VERIFIED, REPLICA, SOURCE, Intent()).statements
     assert [str(step) for step in steps] == [
         "STOP REPLICA IO_THREAD",
         f"CHANGE REPLICATION SOURCE TO SOURCE_SSL_CA = '{CA}', SOURCE_SSL_VERIFY_SERVER_CERT = 1",
         "START REPLICA IO_THREAD",
     ]
-    assert plan(VERIFIED, replace(REPLICA, channel=Channel(VERIFIED)), SOURCE, Intent()).steps == ()
+    assert plan(VERIFIED, replace(REPLICA, channel=Channel(VERIFIED)), SOURCE, Intent()).statements == ()
 
 
 def test_clone_trusts_the_same_ca() -> None:
-    steps = [str(step) for step in plan(VERIFIED, FRESH, SOURCE, Intent()).steps]
+    steps = [str(step) for step in plan(VERIFIED, FRESH, SOURCE, Intent()).statements]
     assert steps.index(f"SET GLOBAL clone_ssl_ca = '{CA}'") < [step.startswith("CLONE") for step in steps].index(True)
 
 
 def test_a_certificate_that_does_not_verify_is_called_one() -> None:
     error = Unreachable(2026, "SSL connection error: error:0A000086:SSL routines::certificate verify failed")
     done = plan(VERIFIED, REPLICA, error, Intent())
-    assert done.steps == ()
-    assert "certificate that the source shows has to be signed by the CA" in done.refusal
-    assert "The replication from 198.18.0.31:3306 was not touched" in done.refusal
+    assert done.statements == ()
+    assert "certificate that the source shows has to be signed by the CA" in read(done.refusal)
+    assert "The replication from 198.18.0.31:3306 was not touched" in read(done.refusal)
 
 
 def test_clone_uses_its_own_account() -> None:
-    steps = plan(WANTED, FRESH, SOURCE, Intent(donor_account=("clone", "other"))).steps
+    steps = plan(WANTED, FRESH, SOURCE, Intent(donor_account=("clone", "other"))).statements
     assert steps[1].values == ("clone", "198.18.0.31", "other")
     assert steps[2].values[2:4] == ("replication", PASSWORD)
 
@@ -269,8 +267,8 @@ def test_rehearsal_takes_earlier_tasks_for_done(local: Local, source: Source | U
     """Check mode fails for nothing that an earlier task of the same run would have put right."""
     assert plan(WANTED, local, source, Intent()).refusal
     done = plan(WANTED, local, source, Intent(rehearsal=True))
-    assert done.refusal == ""
-    assert done.steps
+    assert done.refusal is None
+    assert done.statements
 
 
 def test_rehearsal_refuses_what_would_lose_data() -> None:
@@ -279,11 +277,11 @@ def test_rehearsal_refuses_what_would_lose_data() -> None:
 
 def test_errant_transactions_are_reported_while_replication_runs() -> None:
     (warning,) = plan(WANTED, REPLICA, ERRANT, Intent()).warnings
-    assert f"{REPLICA_UUID}:1" in warning
+    assert f"{REPLICA_UUID}:1" in read(warning)
 
 
 def test_a_source_that_replicates_is_an_error() -> None:
-    assert "a replica of 198.18.0.31:3306" in plan_absent(REPLICA, allow_reset=False).refusal
+    assert "a replica of 198.18.0.31:3306" in read(plan_absent(REPLICA, allow_reset=False).refusal)
     assert shortened(plan_absent(REPLICA, allow_reset=True)) == ["STOP REPLICA", "RESET REPLICA ALL"]
     assert plan_absent(FRESH, allow_reset=False) == Plan()
 
@@ -312,12 +310,12 @@ def test_a_source_that_replicates_is_an_error() -> None:
 )
 def test_waiting_ends_with_a_reason(channel: Channel | None, out_of_time: bool, reason: str) -> None:
     """Waiting goes on only while the replica may still come to run by itself."""
-    answer = waiting_is_over(channel, out_of_time=out_of_time)
+    answer = read(waiting_is_over(channel, out_of_time=out_of_time))
     assert (reason in answer) if reason else (answer == "")
 
 
 def test_unknown_errors_are_told_as_they_are() -> None:
-    assert explain(4711, "Something new.") == "Something new"
+    assert read(mysql_error(4711, "Something new.")) == "Something new"
 
 
 endpoints = st.sampled_from(
@@ -372,10 +370,10 @@ intents = st.builds(
 def test_data_is_thrown_away_only_when_asked(local: Local, source: Source | Unreachable, intent: Intent) -> None:
     """Without reprovision, CLONE happens only to a server that has neither databases nor a channel."""
     done = plan(WANTED, local, source, intent)
-    if any(step.clones for step in done.steps) and not intent.reprovision:
+    if any(step.clones for step in done.statements) and not intent.reprovision:
         assert not local.schemas
         assert local.channel is None
-    assert not any("RESET" in str(step) for step in done.steps) or intent.reprovision
+    assert not any("RESET" in str(step) for step in done.statements) or intent.reprovision
 
 
 @given(locals_, sources, intents)
@@ -392,8 +390,8 @@ def test_another_source_never_gets_a_replica_that_diverged(
 @given(locals_, sources, intents)
 def test_a_plan_either_acts_or_refuses(local: Local, source: Source | Unreachable, intent: Intent) -> None:
     done = plan(WANTED, local, source, intent)
-    assert not (done.steps and done.refusal)
-    if done.steps:
+    assert not (done.statements and done.refusal)
+    if done.statements:
         assert done.before.keys() == done.after.keys() or "data" in done.after
 
 
@@ -403,7 +401,7 @@ def test_a_plan_that_acts_leaves_no_replica_that_takes_writes(
 ) -> None:
     """Read-only comes first, and what lifts it for root is followed by the CLONE that restarts the server."""
     done = plan(WANTED, local, source, intent)
-    statements = [str(step) for step in done.steps]
+    statements = [str(step) for step in done.statements]
     if not done.refusal and not local.super_read_only:
         assert statements[0] == "SET GLOBAL super_read_only = ON"
     for statement, following in pairwise(statements):
@@ -413,7 +411,7 @@ def test_a_plan_that_acts_leaves_no_replica_that_takes_writes(
 @given(locals_, sources, intents)
 def test_no_password_is_ever_shown(local: Local, source: Source | Unreachable, intent: Intent) -> None:
     done = plan(WANTED, local, source, replace(intent, donor_account=("clone", "hush")))
-    shown = repr([str(step) for step in done.steps]) + repr((done.before, done.after, done.refusal, done.warnings))
+    shown = repr([str(step) for step in done.statements]) + repr((done.before, done.after, done.refusal, done.warnings))
     assert PASSWORD not in shown
     assert "hush" not in shown
     assert PASSWORD not in repr((WANTED, local))
@@ -426,4 +424,4 @@ def test_a_replica_that_runs_as_wanted_is_left_alone(local: Local, source: Sourc
     local = replace(local, server_uuid=REPLICA_UUID)
     if isinstance(source, Source):
         source = replace(source, gtid_mode="ON")
-    assert plan(WANTED, local, source, Intent()).steps == ()
+    assert plan(WANTED, local, source, Intent()).statements == ()

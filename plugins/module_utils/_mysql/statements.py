@@ -1,0 +1,32 @@
+"""SQL statements that may be shown. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+HIDDEN = "********"
+
+
+class Secret(str):
+    """A value that is never shown."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Statement:
+    sql: str
+    values: tuple[Any, ...] = ()
+    clones: bool = False
+    """Whether it replaces the data and restarts the server."""
+
+    def __str__(self) -> str:
+        """As it may be shown."""
+        return self.sql % tuple(repr(HIDDEN) if isinstance(value, Secret) else repr(value) for value in self.values)
+
+
+ALLOW_WRITES = "SET GLOBAL read_only = OFF"
+"""Sets super_read_only, too."""
+FORBID_WRITES = "SET GLOBAL super_read_only = ON"
+"""Sets read_only, too."""
