@@ -35,8 +35,8 @@ def download(url: str, target: Path) -> None:
         raise SourceError(f"{url} could not be downloaded: {error}") from error
 
 
-class Workshop:
-    """What one run of ansible-playbook has found out and packed. Its hosts, each in a process of its own, share it."""
+class PackedSource:
+    """A source's id and tarball, made once for a run of ansible-playbook. Its hosts, each in a process, share them."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -45,7 +45,7 @@ class Workshop:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -53,7 +53,7 @@ class Workshop:
     def identity(self) -> str:
         """Id of the content; a branch is looked up once, so that all hosts get the same commit."""
         known = self._folder / "identity.json"
-        with self._alone():
+        with self._locked():
             if known.exists():
                 found = json.loads(known.read_text())
                 self._source.commit = found["commit"]
@@ -69,7 +69,7 @@ class Workshop:
         """The packed files."""
         self.identity()
         packed = self._folder / "release.tar.gz"
-        with self._alone():
+        with self._locked():
             if not packed.exists():
                 with self._source.entries(self._folder) as entries:
                     write_tarball(entries, packed)
@@ -89,16 +89,16 @@ class ActionModule(ActionBase):
         try:
             if not arguments.get("release"):
                 if not options:
-                    raise SourceError("neither a source nor the id of a release that is on the host is given")
-                arguments["release"] = self._workshop(options).identity() + self._environment_suffix(arguments)
+                    raise SourceError("set either a source or the id of a release that is on the host")
+                arguments["release"] = self._packed_source(options).identity() + self._environment_suffix(arguments)
             result.update(self._module(arguments, task_vars))
             if result.pop("missing", False):
                 if not options:
                     raise SourceError(f"release {arguments['release']} is not on the host, and no source is given")
-                sent = self._sent(self._workshop(options).tarball())
+                sent = self._sent(self._packed_source(options).tarball())
                 result.update(self._module({**arguments, "archive": sent}, task_vars))
         except SourceError as error:
-            raise AnsibleActionFail(f"The source of {arguments.get('name')}: {error}.") from error
+            raise AnsibleActionFail(f"source of the application {arguments.get('name')}: {error}.") from error
         return result
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
@@ -106,12 +106,12 @@ class ActionModule(ActionBase):
             module_name="foobar.webstack.app_release", module_args=arguments, task_vars=task_vars
         )
 
-    def _workshop(self, options: Any) -> Workshop:
+    def _packed_source(self, options: Any) -> PackedSource:
         if not isinstance(options, dict) or "type" not in options:
-            raise SourceError("source must be a dictionary with a type: directory, archive or git")
+            raise SourceError("it must be a dictionary with a type: directory, archive or git")
         if options.get("path"):
             options = {**options, "path": self._find_needle("files", options["path"])}
-        return Workshop(Source(options, download))
+        return PackedSource(Source(options, download))
 
     @staticmethod
     def _environment_suffix(arguments: dict[str, Any]) -> str:

@@ -9,18 +9,18 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: app_release
 version_added: 1.0.0
-short_description: Makes a release of an application serve, once it has answered
+short_description: Deploys a release of an application once it has answered
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:
-  - Brings an application's files to the host as a release of its own, starts it beside what serves, with the unit,
-    the configuration and the environment that it is to have, and asks it. Only when it answers does all of that take
-    the place of what serves, by renames and one restart. If it does not, the task fails with the last lines of its
-    journal, and nothing of what serves was touched.
+  - Brings an application's files to the host as a release of its own, starts it beside the release that serves, with
+    the unit, the configuration and the environment that it is to have, and checks its health. Only when it answers
+    does all of that replace what serves, by renames and one restart. If it does not, the task fails with the last
+    lines of its journal, and what serves was not touched.
   - The same holds for a changed unit, configuration or environment of the release that serves already.
-  - When the application answers on trial but not in place, what served before is put back.
+  - When the application answers on trial but not after the switch, what served before is restored.
   - The listening socket outlives the restart (see the role P(foobar.webstack.appserver#role)), so that requests wait
     and none is refused.
-  - When the configuration sets C(certfile), the application is asked with TLS, and its certificate is verified.
+  - When the configuration sets C(certfile), the health check speaks TLS and verifies the certificate.
   - A run that was interrupted anywhere is finished by the next one. Half-made releases are made anew.
 attributes:
   action:
@@ -141,11 +141,11 @@ options:
     type: bool
     default: false
   health_uri:
-    description: What is asked. Any 2xx is an answer.
+    description: Path of the health check. Any status 2xx is healthy.
     type: str
     default: /healthz
   health_host:
-    description: Host header of the question.
+    description: Host header of the health check.
     type: str
     default: localhost
   start_timeout:
@@ -216,15 +216,16 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils.release import (
+from ansible_collections.foobar.webstack.plugins.module_utils._release.apply import Outcome, apply
+from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import (
     Deployment,
-    Layout,
-    ReleaseError,
     Requirements,
     Wanted,
-    only_one,
-    passwords,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._release.differences import differences
+from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import passwords
+from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -272,7 +273,7 @@ def checked(parameters: dict[str, Any]) -> Layout:
 
 
 def run(module: AnsibleModule) -> None:
-    """Compare, try, switch, report."""
+    """Deploy, or compare in check mode, and report."""
     layout = checked(module.params)
     try:
         user = pwd.getpwnam(module.params["name"])
@@ -280,43 +281,30 @@ def run(module: AnsibleModule) -> None:
         if not module.check_mode:
             raise ReleaseError(f"the user {module.params['name']} does not exist; make it first") from None
         user = None
-    deployment = Deployment(layout, wanted(module.params, user), module.run_command)
-    result: dict[str, Any] = {
-        "release": module.params["release"],
-        "previous": layout.serving() or "",
-        "switched": False,
-    }
+    deployment = Deployment.of(layout, wanted(module.params, user), module.run_command)
+    previous = layout.serving() or ""
     if module.check_mode:
-        found = deployment.differences()
+        outcome = Outcome(tuple(differences(deployment)))
     else:
-        with only_one(layout.lock):
-            if not deployment.has_release():
-                if not module.params["archive"]:
-                    module.exit_json(changed=False, missing=True, **result)
-                deployment.unpack(Path(module.params["archive"]))
-            found = deployment.differences()
-            if found:
-                deployment.put_right()
-            if any(difference.activates for difference in found):
-                deployment.try_candidate()
-                deployment.switch()
-                result["switched"] = True
-            elif found:
-                deployment.systemd.call("enable", "--quiet", layout.service)
-            if found:
-                deployment.prune()
+        outcome = apply(deployment, Path(module.params["archive"]) if module.params["archive"] else None)
+    diff = [
+        {
+            "before_header": f"{difference.what} (before)",
+            "after_header": f"{difference.what} (after)",
+            "before": difference.before,
+            "after": difference.after,
+        }
+        for difference in outcome.found
+    ]
+    # Where the release is missing, the action plugin sends it and calls again.
+    missing = {"missing": True} if outcome.missing else {}
     module.exit_json(
-        changed=bool(found),
-        diff=[
-            {
-                "before_header": f"{difference.what} (before)",
-                "after_header": f"{difference.what} (after)",
-                "before": difference.before,
-                "after": difference.after,
-            }
-            for difference in found
-        ],
-        **result,
+        changed=bool(outcome.found),
+        diff=diff,
+        release=module.params["release"],
+        previous=previous,
+        switched=outcome.switched,
+        **missing,
     )
 
 

@@ -18,20 +18,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils import release
-from ansible_collections.foobar.webstack.plugins.module_utils.release import (
+from ansible_collections.foobar.webstack.plugins.module_utils._release import files, gunicorn, health
+from ansible_collections.foobar.webstack.plugins.module_utils._release.apply import apply
+from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import (
     Deployment,
-    Layout,
-    ReleaseError,
     Requirements,
     Wanted,
-    ask,
-    check_listener,
-    command_argument,
-    environment_text,
-    listener,
-    only_one,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._release.differences import differences
+from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import (
+    VARIABLE,
+    environment_text,
+    passwords,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.foobar.webstack.plugins.module_utils._release.gunicorn import check_listener, listener
+from ansible_collections.foobar.webstack.plugins.module_utils._release.health import ask
+from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
+from ansible_collections.foobar.webstack.plugins.module_utils._release.releases import is_present, unpack
+from ansible_collections.foobar.webstack.plugins.module_utils._release.systemd import command_argument
+from ansible_collections.foobar.webstack.plugins.module_utils._release.trial import candidate_unit
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -183,29 +189,19 @@ class Host:
         return Path(f"{folder}.tar")
 
     def deploy(self, name: str, behaviour: str = "answers", **changes: Any) -> list[str]:
-        """As the module does; what it changed."""
-        deployment = Deployment(self.at, self.wanted(name, **changes), self.run)
-        with only_one(self.at.lock):
-            if not deployment.has_release():
-                deployment.unpack(self.archive(name, behaviour))
-            found = deployment.differences()
-            if found:
-                deployment.put_right()
-            if any(difference.activates for difference in found):
-                deployment.try_candidate()
-                deployment.switch()
-            elif found:
-                deployment.systemd.call("enable", self.at.service)
-            if found:
-                deployment.prune()
-        return [difference.what for difference in found]
+        """As the module does, with the action plugin's second call; what it changed."""
+        deployment = Deployment.of(self.at, self.wanted(name, **changes), self.run)
+        outcome = apply(deployment, None)
+        if outcome.missing:
+            outcome = apply(deployment, self.archive(name, behaviour))
+        return [difference.what for difference in outcome.found]
 
 
 @pytest.fixture
 def host(tmp_path, monkeypatch) -> Host:
     host = Host(tmp_path / "host")
-    monkeypatch.setattr(release, "ask", host.ask)
-    monkeypatch.setattr(release, "check_listener", lambda wanted, present: None)
+    monkeypatch.setattr(health, "ask", host.ask)
+    monkeypatch.setattr(gunicorn, "check_listener", lambda wanted, present: None)
     return host
 
 
@@ -269,7 +265,9 @@ class TestRelease:
     def test_one_that_does_not_work_in_place_is_taken_back(self, host) -> None:
         host.deploy("a", environment={"X": "old"})
         before = host.files()
-        with pytest.raises(ReleaseError, match="answered on trial but not in place; release a was put back and serves"):
+        with pytest.raises(
+            ReleaseError, match="answered on trial but not after the switch; release a was restored and serves"
+        ):
             host.deploy("b", "answers on trial", environment={"X": "new"})
         assert host.serves == "a"
         assert 'X="old"' in host.environment
@@ -306,7 +304,7 @@ class TestSettings:
     def test_a_difference_never_shows_a_secret(self, host) -> None:
         host.deploy("a", environment={"KEPT": "1", "CHANGED": "canary1", "GONE": 'canary2\n"x'})
         wanted = host.wanted("a", environment={"KEPT": "1", "CHANGED": "canary3", "NEW": "canary4"})
-        (found,) = Deployment(host.at, wanted, host.run).differences()
+        (found,) = differences(Deployment.of(host.at, wanted, host.run))
         assert found.before == "CHANGED (differs)\nGONE (differs)\nKEPT\n"
         assert found.after == "CHANGED (differs)\nKEPT\nNEW (differs)\n"
 
@@ -334,10 +332,10 @@ class TestSettings:
         assert host.serves == "a"
 
     def test_migration_runs_in_the_candidate_only(self, host) -> None:
-        deployment = Deployment(
+        deployment = Deployment.of(
             host.at, host.wanted("a", migrate=["alembic", "-x", 'a "b" $c %d'], migrate_timeout=60), host.run
         )
-        text = deployment.candidate_unit()
+        text = candidate_unit(deployment)
         assert 'ExecStartPre=/usr/bin/env -- "alembic" "-x" "a \\"b\\" $$c %%d"\n' in text
         assert "TimeoutStartSec=60\n" in text
 
@@ -348,7 +346,7 @@ class TestSettings:
                 "code=exited ; status=3",
                 "Its migration failed: the command 'migrate --all' ended with status 3. The last",
             ),
-            ("code=killed ; status=15", "was ended by signal 15, being longer than 300 s about it. The last lines"),
+            ("code=killed ; status=15", "was ended by signal 15 after exceeding the 300 s timeout. The last lines"),
             ("code=exited ; status=226", "It did not start"),
         ],
         ids=["fails", "takes too long", "was never started"],
@@ -363,7 +361,7 @@ class TestSettings:
         assert host.serves == "a"
 
     def test_the_candidate_is_the_same_unit_with_its_own_files(self, host) -> None:
-        text = Deployment(host.at, host.wanted("a"), host.run).candidate_unit()
+        text = candidate_unit(Deployment.of(host.at, host.wanted("a"), host.run))
         base = host.base
         assert f"WorkingDirectory={base}/srv/www/shop/releases/a\n" in text
         assert f"EnvironmentFile={base}/run/appserver/shop/environment\n" in text
@@ -408,14 +406,16 @@ class TestTidiness:
         assert {path.name for path in host.at.releases.iterdir()} == {"b"}
 
     def test_two_runs_at_once_do_not_cross(self, host) -> None:
-        with only_one(host.at.lock), pytest.raises(ReleaseError, match="another run is deploying"):
+        with files.only_one(host.at.lock), pytest.raises(ReleaseError, match="another run is deploying"):
             host.deploy("a")
 
 
 class TestVirtualEnvironment:
     def unpack(self, host: Host, **options: Any) -> None:
         requirements = Requirements("requirements.txt", **options)
-        Deployment(host.at, host.wanted("a", requirements=requirements), host.run).unpack(host.archive("a", "answers"))
+        unpack(
+            Deployment.of(host.at, host.wanted("a", requirements=requirements), host.run), host.archive("a", "answers")
+        )
 
     @pytest.fixture(autouse=True)
     def as_root(self, monkeypatch) -> None:
@@ -440,7 +440,10 @@ class TestVirtualEnvironment:
 
     @pytest.mark.parametrize(
         ("word", "problem"),
-        [("--requirement", "could not be made:\nthe reason"), ("import gunicorn", "does not bring gunicorn")],
+        [
+            ("--requirement", "packages of requirements.txt of release a could not be installed:\nthe reason"),
+            ("import gunicorn", "does not install gunicorn"),
+        ],
     )
     def test_a_failure_leaves_no_release(self, host, word, problem) -> None:
         self.fail(host, word)
@@ -450,13 +453,13 @@ class TestVirtualEnvironment:
 
     def test_a_missing_file_is_named(self, host) -> None:
         wanted = host.wanted("a", requirements=Requirements("other.txt"))
-        with pytest.raises(ReleaseError, match=r"holds no other\.txt"):
-            Deployment(host.at, wanted, host.run).unpack(host.archive("a", "answers"))
+        with pytest.raises(ReleaseError, match=r"does not contain other\.txt"):
+            unpack(Deployment.of(host.at, wanted, host.run), host.archive("a", "answers"))
 
     def test_the_same_id_with_another_environment_is_refused(self, host) -> None:
         self.unpack(host)
         with pytest.raises(ReleaseError, match="another virtual environment"):
-            Deployment(host.at, host.wanted("a"), host.run).has_release()
+            is_present(Deployment.of(host.at, host.wanted("a"), host.run))
 
 
 class TestInterruption:
@@ -476,8 +479,8 @@ class TestInterruption:
 
             host.tick = tick
             for owner, name in (
-                (release, "write"),
-                (release, "link"),
+                (files, "write"),
+                (files, "link"),
                 (os, "replace"),
                 (os, "chmod"),
                 (Path, "unlink"),
@@ -505,8 +508,8 @@ class TestInterruption:
         steps = 0
         while True:
             host = Host(tmp_path / f"host{steps}")
-            monkeypatch.setattr(release, "ask", host.ask)
-            monkeypatch.setattr(release, "check_listener", lambda wanted, present: None)
+            monkeypatch.setattr(health, "ask", host.ask)
+            monkeypatch.setattr(gunicorn, "check_listener", lambda wanted, present: None)
             if not first:
                 for name in "yz":
                     host.deploy(name, keep=2)
@@ -625,23 +628,23 @@ class TestTls:
         ],
     )
     def test_the_certificate_is_verified(self, certificates, port, trusted, name, problem) -> None:
-        tls = release.Tls(str(certificates / trusted), name)
-        said = ask(lambda timeout: release.Connection(("127.0.0.1", port), timeout, tls), "/x", "h", 5)
+        tls = health.Tls(str(certificates / trusted), name)
+        said = ask(lambda timeout: health.Connection(("127.0.0.1", port), timeout, tls), "/x", "h", 5)
         assert said is None if problem is None else problem in said
 
     def test_without_it_nobody_answers(self, port) -> None:
-        assert ask(lambda timeout: release.Connection(("127.0.0.1", port), timeout), "/x", "h", 1) is not None
+        assert ask(lambda timeout: health.Connection(("127.0.0.1", port), timeout), "/x", "h", 1) is not None
 
     def config(self, certificates: Path, certificate: str, key: str) -> str:
         return CONFIG + f'certfile = "{certificates / certificate}"\nkeyfile = "{certificates / key}"\n'
 
     def test_a_release_is_asked_as_its_configuration_says(self, host, certificates) -> None:
         wanted = host.wanted("a", config=self.config(certificates, "shop.pem", "shop.key"), tls_name="shop.internal")
-        deployment = Deployment(host.at, wanted, host.run)
-        own = release.Tls(str(certificates / "shop.pem"), "shop.internal")
-        assert deployment._candidate(1).tls == deployment._serving(wanted.config)(1).tls == own
+        deployment = Deployment.of(host.at, wanted, host.run)
+        own = health.Tls(str(certificates / "shop.pem"), "shop.internal")
+        assert deployment.connect_candidate(1).tls == deployment.connect_serving(wanted.config)(1).tls == own
         # What is put back may be from before there was TLS.
-        assert deployment._serving(CONFIG)(1).tls is None
+        assert deployment.connect_serving(CONFIG)(1).tls is None
 
     @pytest.mark.parametrize(
         ("certificate", "key", "problem"),
@@ -659,7 +662,7 @@ class TestTls:
         pretend, host.calls = host.run, []
 
         def run(arguments: list[str], **options: Any) -> tuple[int, str, str]:
-            if release.LOAD_CERTIFICATE not in arguments:
+            if gunicorn.LOAD_CERTIFICATE not in arguments:
                 return pretend(arguments, **options)
             done = subprocess.run([sys.executable, *arguments[-4:]], capture_output=True, text=True, check=False)
             return done.returncode, done.stdout, done.stderr
@@ -680,7 +683,7 @@ class TestTls:
 def test_passwords_of_urls_are_found() -> None:
     """Catches a program's output that shows one without the URL that would have been masked."""
     secrets = {"A": "mysql://u:p%2Fw@h/d mysql://u:other@h", "B": "plain", "C": 5, "D": "http://[", "E": "mysql://h/d"}
-    assert release.passwords(secrets) == {"p%2Fw", "p/w", "other"}
+    assert passwords(secrets) == {"p%2Fw", "p/w", "other"}
 
 
 class TestListening:
@@ -696,11 +699,17 @@ class TestListening:
         assert listener(config) == found
 
     def test_must_be_there(self) -> None:
-        with pytest.raises(ReleaseError, match="does not say bind"):
+        with pytest.raises(ReleaseError, match="does not set bind"):
             listener("workers = 1")
 
+    @pytest.mark.parametrize("bind", ["127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:http", "unix:/run/x", "8000", ":80"])
+    def test_must_be_an_address_and_a_port(self, bind) -> None:
+        """Catches a traceback in place of a sentence."""
+        with pytest.raises(ReleaseError, match=r"binds to .*; set appserver_bind"):
+            listener(f"bind = [{bind!r}]")
+
     def test_a_foreign_address_is_refused(self) -> None:
-        with pytest.raises(ReleaseError, match=r"nobody can listen at 192\.0\.2\.1, port 8000"):
+        with pytest.raises(ReleaseError, match=r"cannot listen on 192\.0\.2\.1 port 8000"):
             check_listener(("192.0.2.1", 8000), None)
 
     def test_a_port_of_somebody_else_is_refused_and_its_own_is_not(self) -> None:
@@ -758,7 +767,7 @@ AWKWARD = st.text("\"'\\`$%#;= \t\nn${}()")
 
 
 class TestEnvironmentFile:
-    @given(st.dictionaries(st.from_regex(release.VARIABLE, fullmatch=True), VALUES | AWKWARD, max_size=5))
+    @given(st.dictionaries(st.from_regex(VARIABLE, fullmatch=True), VALUES | AWKWARD, max_size=5))
     @example({"A": 'x"\nB="injected'})
     @example({"A": "\\", "B": "\\\n"})
     def test_every_value_arrives_as_it_is(self, values) -> None:

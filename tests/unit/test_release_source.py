@@ -259,7 +259,7 @@ class TestGit:
             find_commit("--upload-pack=touch /tmp/x", "main")
 
 
-class TestWorkshop:
+class TestPackedSource:
     def test_hosts_share_what_one_run_packs(self, tmp_path, monkeypatch) -> None:
         """Each host has a process of its own; red without the lock, or without remembering."""
         monkeypatch.setattr(app_release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
@@ -277,8 +277,8 @@ class TestWorkshop:
         for _host in range(4):
             child = os.fork()
             if not child:
-                workshop = app_release.Workshop(source(type="directory", path=str(folder)))
-                os._exit(0 if workshop.tarball().exists() else 1)
+                packed_source = app_release.PackedSource(source(type="directory", path=str(folder)))
+                os._exit(0 if packed_source.tarball().exists() else 1)
             children.append(child)
         assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
         assert packings.read_text() == "packed\n"
@@ -286,15 +286,15 @@ class TestWorkshop:
     def test_a_source_that_changes_within_a_run_is_packed_anew(self, tmp_path, monkeypatch) -> None:
         monkeypatch.setattr(app_release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
         folder = make(tmp_path / "x")
-        before = app_release.Workshop(source(type="directory", path=str(folder))).identity()
+        before = app_release.PackedSource(source(type="directory", path=str(folder))).identity()
         (folder / "app.py").write_text("changed = True\n")
-        assert app_release.Workshop(source(type="directory", path=str(folder))).identity() != before
+        assert app_release.PackedSource(source(type="directory", path=str(folder))).identity() != before
 
     def test_all_hosts_of_a_run_get_the_same_commit(self, tmp_path, git, monkeypatch) -> None:
         monkeypatch.setattr(app_release.constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
-        first = app_release.Workshop(source(type="git", repo=str(git.folder))).identity()
+        first = app_release.PackedSource(source(type="git", repo=str(git.folder))).identity()
         git("commit", "-q", "--allow-empty", "-m", "two")
-        assert app_release.Workshop(source(type="git", repo=str(git.folder))).identity() == first
+        assert app_release.PackedSource(source(type="git", repo=str(git.folder))).identity() == first
 
 
 class TestDownload:

@@ -230,10 +230,12 @@ class TestReleases:
         before = about()
         deploy(files=version("two"), unit_options={"ReadWritePaths": "/nowhere"}).failed("keeps serving as before")
         deploy(files=version("two"), bind={"address": "192.0.2.1", "port": 8001}).failed(
-            "nobody can listen at 192.0.2.1"
+            "cannot listen on 192.0.2.1 port 8001"
         )
         deploy(files=version("two"), bind={"address": "127.0.0.1", "port": 8000}).failed("Address already in use")
-        deploy(files=version("two"), environment={"A-B": "x"}).failed("must be made of letters, digits and _")
+        deploy(files=version("two"), environment={"A-B": "x"}).failed(
+            "does not have a valid name; use letters, digits and _"
+        )
         assert about() == before
 
     def test_a_changed_password_loses_no_request(self, deploy: Deploy, stream, about) -> None:
@@ -470,10 +472,10 @@ class TestSources:
 
         files["requirements.txt"] = "greeting==2.0\n"
         deploy(files=files, **options).failed("No matching distribution found for greeting==2.0")
-        deploy(files=files, **{**options, "requirements": "other.txt"}).failed("holds no other.txt")
+        deploy(files=files, **{**options, "requirements": "other.txt"}).failed("does not contain other.txt")
         assert about() == told
         files["requirements.txt"] = "greeting==1.0\n"
-        deploy(files=files, **{**options, "system_site_packages": False}).failed("does not bring gunicorn")
+        deploy(files=files, **{**options, "system_site_packages": False}).failed("does not install gunicorn")
         assert about() == told
 
 

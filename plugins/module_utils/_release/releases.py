@@ -1,0 +1,148 @@
+"""The releases on a host: unpacking one, what is known of each, and removing those that are not kept.
+
+A release is whole once its marker is written, last. What lacks one is made anew or removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.module_utils._release import files
+from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
+from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
+from ansible_collections.foobar.webstack.plugins.module_utils._release.systemd import JOURNAL_LINES
+
+MARKER = ".release.json"
+
+
+def state_of(at: Layout, release: str) -> dict[str, Any] | None:
+    """What is known of a release that is whole; None for one that is absent or was left half-made."""
+    try:
+        state: dict[str, Any] = json.loads((at.release(release) / MARKER).read_text())
+        return state
+    except (OSError, ValueError):
+        return None
+
+
+def mark(at: Layout, release: str, **changed: Any) -> None:
+    """Write down what is new about a release."""
+    state = {**(state_of(at, release) or {}), **changed}
+    files.write(at.release(release) / MARKER, json.dumps(state, sort_keys=True).encode(), 0o644)
+
+
+def is_present(deployment: Deployment) -> bool:
+    """Whether the host has the wanted release, with the virtual environment that it is to have."""
+    wanted = deployment.wanted
+    state = state_of(deployment.at, wanted.release)
+    if state is None:
+        return False
+    if state.get("requirements", {}) != wanted.requirements.as_dict():
+        raise ReleaseError(
+            f"release {wanted.release} is on the host with another virtual environment than is wanted now; "
+            "give the new one another id, or leave the id to the role"
+        )
+    return True
+
+
+def interrupted_from(at: Layout) -> str | None:
+    """The release that served when a run was interrupted while it switched; None when none was."""
+    try:
+        return json.loads(at.pending.read_text()).get("previous") or ""
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return ""
+
+
+def unpack(deployment: Deployment, archive: Path) -> None:
+    """Put the wanted release where it belongs, with its virtual environment."""
+    at, wanted = deployment.at, deployment.wanted
+    target = at.release(wanted.release)
+    at.releases.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    with tarfile.open(archive) as tar:
+        # Debian 12's Python has no filters yet. What is in the archive was checked when it was packed.
+        options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        tar.extractall(target, **options)  # noqa: S202
+    for folder, _folders, _files in os.walk(target):
+        os.chmod(folder, 0o755)  # noqa: S103
+    if wanted.requirements.file:
+        try:
+            _make_environment(deployment, target)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+    # The service may not write here, so what is compiled now is all that will be. Whether everything can be
+    # compiled is not asked: a release may bring files that are not for this Python.
+    deployment.run([wanted.requirements.python, "-m", "compileall", "-q", "-x", r"/\.venv/", str(target)])
+    mark(at, wanted.release, served=0, requirements=wanted.requirements.as_dict())
+
+
+def superfluous(deployment: Deployment) -> list[str]:
+    """Releases beyond the number to keep, the one that served longest ago first; none that never served is kept."""
+    at, wanted = deployment.at, deployment.wanted
+    if not at.releases.is_dir():
+        return []
+    names = [path.name for path in at.releases.iterdir()]
+    protected = {wanted.release, at.serving(), interrupted_from(at)}
+    served = {name: (state_of(at, name) or {}).get("served", 0) for name in names}
+    others = sorted((name for name in names if name not in protected), key=lambda name: (-served[name], name))
+    room = max(wanted.keep - len(protected & set(names)), 0)
+    kept = [name for name in others if served[name]][:room]
+    return [name for name in reversed(others) if name not in kept]
+
+
+def prune(deployment: Deployment) -> None:
+    """Remove the superfluous releases."""
+    for name in superfluous(deployment):
+        path = deployment.at.release(name)
+        if not path.is_dir() or path.is_symlink():
+            path.unlink()
+            continue
+        # Without its marker it is no release, should this be interrupted.
+        with contextlib.suppress(FileNotFoundError):
+            (path / MARKER).unlink()
+        shutil.rmtree(path)
+
+
+def _make_environment(deployment: Deployment, target: Path) -> None:
+    """The virtual environment, made by the application's user, because packages run code of theirs; then root's."""
+    release, wanted = deployment.wanted.release, deployment.wanted.requirements
+    if not (target / wanted.file).is_file():
+        raise ReleaseError(
+            f"release {release} does not contain {wanted.file}, the file that appserver_requirements names"
+        )
+    environment = target / ".venv"
+    environment.mkdir()
+    os.chown(environment, deployment.wanted.uid, deployment.wanted.gid)
+    python = f"{environment}/bin/python3"
+    site_packages = ["--system-site-packages"] if wanted.system_site_packages else []
+    pip = [python, "-m", "pip", "--no-input", "--disable-pip-version-check", "install", "--no-cache-dir", "--quiet"]
+    for command, problem in (
+        (
+            [wanted.python, "-m", "venv", *site_packages, str(environment)],
+            f"the virtual environment of release {release} could not be made",
+        ),
+        (
+            [*pip, *wanted.pip_arguments, "--requirement", wanted.file],
+            f"the packages of {wanted.file} of release {release} could not be installed",
+        ),
+        ([python, "-c", "import gunicorn"], f"{wanted.file} of release {release} does not install gunicorn; add it"),
+    ):
+        status, output, errors = deployment.run(
+            deployment.as_user(command), cwd=str(target), environ_update={"HOME": str(target)}
+        )
+        if status:
+            lines = "\n".join((errors or output).strip().splitlines()[-JOURNAL_LINES:])
+            raise ReleaseError(f"{problem}:\n{lines}")
+    for folder, folders, names in os.walk(environment):
+        for name in (folder, *(os.path.join(folder, item) for item in [*folders, *names])):
+            os.chown(name, os.geteuid(), os.getegid(), follow_symlinks=False)
