@@ -13,7 +13,7 @@ EVERYTHING_ON_ONE_HOST = {
     group: {"hosts": {"one": {"ansible_host": "198.18.0.1", "mysql_role": "primary"}}}
     for group in ("databases", "appservers", "webservers", "loadbalancers")
 }
-TEMPLATE = "{{ __webstack_listeners | foobar.webstack.listener_conflicts(group_names, inventory_hostname) }}"
+TEMPLATE = "{{ __webstack_port_conflicts }}"
 
 
 def conflicts(inventory: Path, **variables: Any) -> dict[str, list[str]]:
