@@ -117,16 +117,16 @@ class Stream:
 
 
 @pytest.fixture
-def stream(front_door) -> Callable[..., Stream]:
+def stream(site) -> Callable[..., Stream]:
     """Make a Stream, by default of GETs of the site's page: ``with stream() as requests: ...``."""
-    return lambda ask=front_door.get, **options: Stream(ask, **options)
+    return lambda ask=site.get, **options: Stream(ask, **options)
 
 
 @pytest.fixture
-def entries(front_door) -> Callable[[], Any]:
+def entries(site) -> Callable[[], Any]:
     """Post an entry, each time another: ``with stream(entries) as posts: ...``."""
     numbers = itertools.count()
-    return lambda: front_door.post_json("/api/entries", {"name": "drill", "message": f"number {next(numbers)}"})
+    return lambda: site.post_json("/api/entries", {"name": "drill", "message": f"number {next(numbers)}"})
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def whole(pair, play, home) -> Iterator[None]:
 
 
 @pytest.fixture
-def drill(front_door, pair, whole) -> Callable[..., contextlib.AbstractContextManager[Record]]:
+def drill(site, pair, whole) -> Callable[..., contextlib.AbstractContextManager[Record]]:
     """A drill on the databases under load: ``with drill("switchover") as run: ...``.
 
     At its end every acknowledged write is there as it was acknowledged, but for `given_up`, never did two servers take
@@ -254,7 +254,7 @@ def drill(front_door, pair, whole) -> Callable[..., contextlib.AbstractContextMa
     @contextlib.contextmanager
     def run(name: str, watch: Watch | None = None) -> Iterator[Record]:
         watch = watch or Watch.servers({one: pair.container(one) for one in pair.names})
-        record = Record(name, Load(front_door), watch, until)
+        record = Record(name, Load(site), watch, until)
         try:
             with record.load, record.watch:
                 record.goes_on(20)

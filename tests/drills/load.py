@@ -46,7 +46,7 @@ class Written(NamedTuple):
 class Load:
     """Writes with an idempotency key, each repeated until it is acknowledged, and reads, until the block ends."""
 
-    front_door: Any
+    site: Any
     acknowledged: dict[str, Written] = field(default_factory=dict)
     """The ledger, by key."""
     moments: list[Moment] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Load:
         key = uuid4().hex
         while not self._end.wait(PAUSE):
             entry = {"name": "drill", "message": key}
-            answer = self.front_door.post_json("/api/entries", entry, **{"Idempotency-Key": key})
+            answer = self.site.post_json("/api/entries", entry, **{"Idempotency-Key": key})
             good = answer.status in (200, 201)
             at = self._came("write", answer, good=good)
             if good:
@@ -80,7 +80,7 @@ class Load:
 
     def _read(self) -> None:
         while not self._end.wait(PAUSE):
-            answer = self.front_door.get("/")
+            answer = self.site.get("/")
             self._came("read", answer, good=answer.status == 200)
 
     def _came(self, kind: str, answer: Any, *, good: bool) -> float:

@@ -102,7 +102,7 @@ def mysql_upgraded(data: bytes) -> bool:
     return length == 32 and bool(int.from_bytes(data[4:8], "little") & 0x800) and tls(data[36:])
 
 
-def test_nothing_is_readable_on_the_network(listening, inventory, front_door, on, wait_until):
+def test_nothing_is_readable_on_the_network(listening, inventory, site, on, wait_until):
     """Every conversation is TLS, on every hop, also those that are used only when something is broken.
 
     Allowed in the clear is the redirect to HTTPS, and MySQL's greeting before its TLS.
@@ -110,24 +110,24 @@ def test_nothing_is_readable_on_the_network(listening, inventory, front_door, on
     first = inventory.groups["loadbalancers"][0]
     redirects = (inventory.address(first), 80)
     with listening() as heard:
-        assert front_door.plain.get("/").status == 308
-        made = front_door.post_json("/api/entries", {"name": "drill", "message": MARKER})
+        assert site.plain.get("/").status == 308
+        made = site.post_json("/api/entries", {"name": "drill", "message": MARKER})
         assert made.status == 201, made
         for _ in range(10):
-            assert MARKER in front_door.get("/").body.decode()
+            assert MARKER in site.get("/").body.decode()
         # Each web server uses the other's application, and each application connects to the databases anew.
         for web in inventory.groups["webservers"]:
             on(web).check_output("systemctl stop guestbook")
-            statuses = [front_door.get("/").status for _ in range(10)]
+            statuses = [site.get("/").status for _ in range(10)]
             on(web).check_output("systemctl start guestbook")
             assert statuses == [200] * 10
             # nginx leaves a server that failed alone for some seconds; without both there would be none.
-            wait_until(lambda name=web: front_door.get("/").headers["X-App-Server"] == name, f"{web}'s application")
+            wait_until(lambda name=web: site.get("/").headers["X-App-Server"] == name, f"{web}'s application")
             for _ in range(10):
-                assert front_door.get("/").status == 200
+                assert site.get("/").status == 200
         replica = next(name for name, known in inventory.hostvars.items() if known.get("mysql_role") == "replica")
         on(replica).check_output("mysql -e 'STOP REPLICA; START REPLICA'")
-        made = front_door.post_json("/api/entries", {"name": "drill", "message": MARKER})
+        made = site.post_json("/api/entries", {"name": "drill", "message": MARKER})
         assert made.status == 201, made
         count = f"mysql -NBe 'SELECT COUNT(*) FROM guestbook.entry WHERE id = {made.json()['id']}'"  # noqa: S608
         wait_until(lambda: on(replica).check_output(count) == "1", "the entry to replicate")

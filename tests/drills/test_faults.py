@@ -51,11 +51,11 @@ def test_replica_stopped(on, pair, stream, wait_until):
     assert set(requests.who(during, "X-Database-Read")) == {primary}
 
 
-def test_an_entry_reaches_both_databases(front_door, on, pair, wait_until):
+def test_an_entry_reaches_both_databases(site, on, pair, wait_until):
     """What is posted is on the primary and, through replication, on the replica, from where it is read."""
     primary, replica = pair.primary, pair.replica
     text = "An entry that the drill wrote"
-    made = front_door.post_json("/api/entries", {"name": "drill", "message": text})
+    made = site.post_json("/api/entries", {"name": "drill", "message": text})
     assert made.status == 201, made
     identity = made.json()["id"]
     query = f"mysql -NBe 'SELECT message FROM guestbook.entry WHERE id = {identity}'"  # noqa: S608
@@ -63,7 +63,7 @@ def test_an_entry_reaches_both_databases(front_door, on, pair, wait_until):
     wait_until(lambda: on(replica).check_output(query) == text, "the entry to replicate")
     # Each worker of the application finds out for itself that a replica is back after an earlier drill.
     page = wait_until(
-        lambda: (answer := front_door.get("/")).headers["X-Database-Read"] == replica and answer,
+        lambda: (answer := site.get("/")).headers["X-Database-Read"] == replica and answer,
         "a read from the replica",
     )
     assert text in page.body.decode()

@@ -37,7 +37,7 @@ def test_a_broken_configuration_stops_the_play(play, stream, variables, reason):
     assert requests.failed == []
 
 
-def test_a_third_web_server_takes_traffic(inventory_copy, inventory, front_door, remove):
+def test_a_third_web_server_takes_traffic(inventory_copy, inventory, site, remove):
     """One host more in the inventory, one run, and it serves; taken out again, one run, and nothing goes to it."""
     hosts = inventory_copy.hosts()
     groups = [hosts["all"]["children"][group]["hosts"] for group in ("webservers", "appservers")]
@@ -46,7 +46,7 @@ def test_a_third_web_server_takes_traffic(inventory_copy, inventory, front_door,
         group["web3"] = None
     inventory_copy.write("hosts.yml", hosts)
     inventory_copy.converge("lab/up.yml", "site.yml")
-    answers = [front_door.get("/") for _ in range(30)]
+    answers = [site.get("/") for _ in range(30)]
     for header in ("X-Web-Server", "X-App-Server"):
         assert {answer.headers[header] for answer in answers} == {"web1", "web2", "web3"}
 
@@ -56,14 +56,14 @@ def test_a_third_web_server_takes_traffic(inventory_copy, inventory, front_door,
     inventory_copy.write("hosts.yml", hosts)
     inventory_copy.converge("site.yml")
     remove("web3")
-    answers = [front_door.get("/") for _ in range(30)]
+    answers = [site.get("/") for _ in range(30)]
     assert {answer.headers["X-Web-Server"] for answer in answers} == {"web1", "web2"}
 
 
-def test_a_replica_that_lost_everything_is_provisioned(inventory_copy, front_door, on, remove):
+def test_a_replica_that_lost_everything_is_provisioned(inventory_copy, site, on, remove):
     """The replica's machine is replaced by a bare one: one run, and it has the primary's data and follows it."""
     for number in range(20):
-        made = front_door.post_json("/api/entries", {"name": "drill", "message": f"before the loss {number}"})
+        made = site.post_json("/api/entries", {"name": "drill", "message": f"before the loss {number}"})
         assert made.status == 201, made
     remove("db2")
     inventory_copy.converge("lab/up.yml", "site.yml")
@@ -73,7 +73,7 @@ def test_a_replica_that_lost_everything_is_provisioned(inventory_copy, front_doo
     checksums = {on(name).check_output("mysql -NBe 'CHECKSUM TABLE guestbook.entry'") for name in ("db1", "db2")}
     assert len(checksums) == 1
     assert not checksums.pop().endswith("NULL")
-    assert front_door.get("/").headers["X-Database-Read"] == "db2"
+    assert site.get("/").headers["X-Database-Read"] == "db2"
 
 
 def test_changing_the_domain_interrupts_nothing(inventory_copy, stream):

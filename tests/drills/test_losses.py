@@ -40,11 +40,11 @@ def test_old_primary_made_anew(play, pair, drill, remove, inventory):
         assert again.changed == dict.fromkeys(inventory.hostvars, 0), again.output
 
 
-def test_both_hosts_made_anew(play, pair, whole, backed_up, remove, front_door, wait_until, inventory):
+def test_both_hosts_made_anew(play, pair, whole, backed_up, remove, site, wait_until, inventory):
     """Both database hosts burn. The host that keeps the backups has every entry, to the last archived one."""
     done = play("backup.yml")
     assert done.succeeded, done.output
-    load = Load(front_door)
+    load = Load(site)
     with load:
         wait_until(lambda: len(load.acknowledged) >= 100, "writes after the backup")
     primary = pair.primary
@@ -61,7 +61,7 @@ def test_both_hosts_made_anew(play, pair, whole, backed_up, remove, front_door, 
         assert done.succeeded, done.output
     assert done.changed == dict.fromkeys(inventory.hostvars, 0), done.output
     assert pair.broken() == []
-    assert front_door.post_json("/api/entries", {"name": "drill", "message": "before the restore"}).status == 201
+    assert site.post_json("/api/entries", {"name": "drill", "message": "before the restore"}).status == 201
 
     done = play("restore.yml", "-e", "webstack_restore_into=primary", "-e", "webstack_restore_confirm=guestbook")
     assert done.succeeded, done.output
@@ -70,6 +70,6 @@ def test_both_hosts_made_anew(play, pair, whole, backed_up, remove, front_door, 
     assert pair.sql(pair.primary, f"SELECT message FROM {kept[1]}.entry") == "before the restore"  # noqa: S608
     pair.sql(pair.primary, f"DROP DATABASE {kept[1]}")
     pair.same()
-    assert front_door.post_json("/api/entries", {"name": "drill", "message": "after the restore"}).status == 201
+    assert site.post_json("/api/entries", {"name": "drill", "message": "after the restore"}).status == 201
     done = play("backup.yml")
     assert done.succeeded, done.output

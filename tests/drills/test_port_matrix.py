@@ -73,7 +73,7 @@ asyncio.run(main())
 """
 
 
-class Door(NamedTuple):
+class Endpoint(NamedTuple):
     """A port of a host."""
 
     host: str
@@ -81,7 +81,7 @@ class Door(NamedTuple):
     port: int
 
 
-States = Mapping[Door, str]
+States = Mapping[Endpoint, str]
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +96,11 @@ def listening(on, inventory) -> Mapping[str, set[tuple[str, int, str]]]:
 
 
 @pytest.fixture(scope="module")
-def doors(listening) -> list[Door]:
+def endpoints(listening) -> list[Endpoint]:
     """Every port of any interest, on every host alike."""
     ports = {(protocol, port) for protocol, numbers in WELL_KNOWN.items() for port in numbers}
     ports |= {(protocol, port) for ends in listening.values() for protocol, port, _ in ends}
-    return [Door(host, protocol, port) for host in listening for protocol, port in sorted(ports)]
+    return [Endpoint(host, protocol, port) for host in listening for protocol, port in sorted(ports)]
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +132,14 @@ def addresses(inventory, stranger, lab) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
-def knock(on, inventory, stranger) -> Callable[[str, Iterable[Door]], States]:
-    """The state of each door for who stands before it: open, refused (let through, nothing there) or silent."""
+def knock(on, inventory, stranger) -> Callable[[str, Iterable[Endpoint]], States]:
+    """The state of each endpoint as seen from another host: open, refused (let through, nothing there) or silent."""
 
-    def ask(source: str, wanted: Iterable[Door]) -> States:
+    def ask(source: str, wanted: Iterable[Endpoint]) -> States:
         wanted = list(wanted)
-        targets = json.dumps([(door.protocol, inventory.address(door.host), door.port) for door in wanted])
+        targets = json.dumps(
+            [(endpoint.protocol, inventory.address(endpoint.host), endpoint.port) for endpoint in wanted]
+        )
         if source == CONTROLLER:
             output = subprocess.check_output([sys.executable, "-c", KNOCK], input=targets, text=True)
         elif source == STRANGER:
@@ -165,8 +167,8 @@ def extra_rules(inventory) -> Mapping[str, list[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="module")
-def meant(inventory, addresses, extra_rules) -> Callable[[str], set[Door]]:
-    """The doors that are meant to be open to a source. Written from the groups, by hand."""
+def meant(inventory, addresses, extra_rules) -> Callable[[str], set[Endpoint]]:
+    """The endpoints that are meant to be open to a source. Written from the groups, by hand."""
 
     def group(name: str) -> set[str]:
         return set(inventory.groups.get(name, []))
@@ -174,51 +176,53 @@ def meant(inventory, addresses, extra_rules) -> Callable[[str], set[Door]]:
     def variable(host: str, name: str, default: int) -> int:
         return int(inventory.hostvars[host].get(name, default))
 
-    def extra(host: str, source: str) -> set[Door]:
+    def extra(host: str, source: str) -> set[Endpoint]:
         at = ipaddress.ip_address(addresses[source])
         return {
-            Door(host, rule.get("protocol", "tcp"), int(port))
+            Endpoint(host, rule.get("protocol", "tcp"), int(port))
             for rule in extra_rules[host]
             for port in rule["ports"]
             if rule.get("direction", "in") == "in"
             and any(at in ipaddress.ip_network(network) for network in rule.get("addresses", ["0.0.0.0/0"]))
         }
 
-    def open_to(source: str) -> set[Door]:
-        found = {Door(host, "tcp", variable(host, "ansible_port", 22)) for host in inventory.hostvars}
-        found |= {Door(host, "tcp", port) for host in group("loadbalancers") for port in (80, 443)}
+    def open_to(source: str) -> set[Endpoint]:
+        found = {Endpoint(host, "tcp", variable(host, "ansible_port", 22)) for host in inventory.hostvars}
+        found |= {Endpoint(host, "tcp", port) for host in group("loadbalancers") for port in (80, 443)}
         if source in group("loadbalancers"):
-            found |= {Door(host, "tcp", 443) for host in group("webservers")}
+            found |= {Endpoint(host, "tcp", 443) for host in group("webservers")}
         if source in group("webservers"):
-            found |= {Door(host, "tcp", variable(host, "webstack_app_port", 8000)) for host in group("appservers")}
+            found |= {Endpoint(host, "tcp", variable(host, "webstack_app_port", 8000)) for host in group("appservers")}
         if source in group("appservers") | group("databases"):
-            found |= {Door(host, "tcp", variable(host, "mysql_port", 3306)) for host in group("databases")}
+            found |= {Endpoint(host, "tcp", variable(host, "mysql_port", 3306)) for host in group("databases")}
         for host in inventory.hostvars:
             found |= extra(host, source)
-        return {door for door in found if door.host != source}
+        return {endpoint for endpoint in found if endpoint.host != source}
 
     return open_to
 
 
-def test_exactly_what_is_meant_is_reachable(inventory, knock, doors, meant, quic):
+def test_exactly_what_is_meant_is_reachable(inventory, knock, endpoints, meant, quic):
     """From everywhere to everywhere. Catches a port too many, and one too few; a rule for nobody shows as refused."""
     wrong = []
     for source in (*sorted(inventory.hostvars), STRANGER, CONTROLLER):
-        wanted = meant(source) | {door for door in quic if door.host != source}
+        wanted = meant(source) | {endpoint for endpoint in quic if endpoint.host != source}
         # A host reaches itself over its own loopback, which is nobody's business.
-        found = knock(source, {door for door in doors if door.host != source} | wanted)
-        for door, state in sorted(found.items()):
-            expected = "open" if door in wanted else "silent"
-            if state != expected and not (door in quic and state == "refused"):
-                wrong.append(f"{source} -> {door.host} {door.protocol}/{door.port} is {state}, not {expected}")
+        found = knock(source, {endpoint for endpoint in endpoints if endpoint.host != source} | wanted)
+        for endpoint, state in sorted(found.items()):
+            expected = "open" if endpoint in wanted else "silent"
+            if state != expected and not (endpoint in quic and state == "refused"):
+                wrong.append(
+                    f"{source} -> {endpoint.host} {endpoint.protocol}/{endpoint.port} is {state}, not {expected}"
+                )
     assert wrong == []
 
 
 @pytest.fixture(scope="module")
-def quic(inventory) -> set[Door]:
+def quic(inventory) -> set[Endpoint]:
     """HTTP/3 is an option: its port is closed without it."""
     hosts = inventory.groups["loadbalancers"]
-    return {Door(host, "udp", 443) for host in hosts if inventory.hostvars[host].get("webstack_http3", False)}
+    return {Endpoint(host, "udp", 443) for host in hosts if inventory.hostvars[host].get("webstack_http3", False)}
 
 
 def test_nothing_but_http3_listens_on_udp(listening, inventory):
@@ -228,10 +232,10 @@ def test_nothing_but_http3_listens_on_udp(listening, inventory):
         assert udp <= ({443} if host in inventory.groups["loadbalancers"] else set()), host
 
 
-def test_the_matrix_notices_a_hole(inventory, on, knock, doors):
+def test_the_matrix_notices_a_hole(inventory, on, knock, endpoints):
     """The test of the test: one rule too many on one host, and one address too few."""
     host = inventory.groups["databases"][0]
-    hole = Door(host, "tcp", 3306)
+    hole = Endpoint(host, "tcp", 3306)
     assert knock(STRANGER, [hole])[hole] == "silent"
     try:
         on(host).check_output("nft insert rule inet webstack input tcp dport 3306 accept")

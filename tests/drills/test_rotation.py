@@ -10,10 +10,10 @@ import yaml
 
 
 @pytest.fixture
-def front_door(front_door):
+def site(site):
     """Trusts, from one connection to the next, whatever CAs the operator's folder has: during an exchange two."""
 
-    class Informed(type(front_door)):
+    class Informed(type(site)):
         @property
         def _tls(self):
             context = ssl.create_default_context()
@@ -23,7 +23,7 @@ def front_door(front_door):
                     context.load_verify_locations(file)
             return context
 
-    return Informed(front_door.address, front_door.host, front_door.ca)
+    return Informed(site.address, site.host, site.ca)
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def load(stream, entries):
     return under
 
 
-def served(front_door) -> str:
-    """Fingerprint of the certificate that the front door shows."""
-    with front_door.handshake() as connection:
+def served(site) -> str:
+    """Fingerprint of the certificate that the site shows."""
+    with site.handshake() as connection:
         return hashlib.sha256(connection.getpeercert(binary_form=True)).hexdigest()
 
 
@@ -59,20 +59,20 @@ def started(host) -> str:
 
 
 @pytest.mark.parametrize("options", [(), ("-e", "webstack_rotate_ca=true")], ids=["certificates", "the CA too"])
-def test_every_certificate_is_rotated_live(load, play, front_door, on, inventory, options):
+def test_every_certificate_is_rotated_live(load, play, site, on, inventory, options):
     """All certificates of all hosts replaced under load: no handshake and no request fails, no database restarts.
 
     With the CA's exchange, too. Catches a program that goes on with the CA that it read when it was started.
     """
-    issuer = front_door.ca.read_bytes()
+    issuer = site.ca.read_bytes()
     databases = [on(name) for name in inventory.groups["databases"]]
     since = [*map(started, databases)]
-    before = [served(front_door), *map(mysql_certificate, databases)]
+    before = [served(site), *map(mysql_certificate, databases)]
     with load():
         run = play("rotate_certificates.yml", *options)
         assert run.succeeded, run.output
-    assert (front_door.ca.read_bytes() != issuer) is bool(options)
-    after = [served(front_door), *map(mysql_certificate, databases)]
+    assert (site.ca.read_bytes() != issuer) is bool(options)
+    after = [served(site), *map(mysql_certificate, databases)]
     assert not set(before) & set(after), "a certificate is still the old one"
     assert since == [*map(started, databases)], "a database was restarted"
     replicas = [host for host in databases if host.check_output("mysql -NBe 'SELECT @@super_read_only'") == "1"]

@@ -1,4 +1,4 @@
-"""What a scanner of TLS servers finds at the front door."""
+"""What a scanner of TLS servers finds at the load balancer."""
 
 import contextlib
 import io
@@ -15,22 +15,22 @@ SCAN = "testssl --quiet --color 0 --add-ca /tmp/ca.pem --ip {address} --jsonfile
 
 
 @pytest.fixture
-def scan(lab, front_door):
+def scan(lab, site):
     """Run testssl.sh (Debian's package, in the image of the parsers) from inside the lab's network."""
 
     def run() -> list[dict[str, str]]:
-        command = SCAN.format(address=front_door.address, name=front_door.host, port=front_door.port)
+        command = SCAN.format(address=site.address, name=site.host, port=site.port)
         with contextlib.closing(docker.from_env(timeout=3600)) as engine, io.BytesIO() as packed:
             scanner = engine.containers.create(
                 "foobar-webstack/parsers:trixie",
                 ["sh", "-c", f"{command}; cat /tmp/findings.json"],
                 entrypoint=[],
                 network=lab,
-                extra_hosts={front_door.host: front_door.address},
+                extra_hosts={site.host: site.address},
             )
             try:
                 with tarfile.open(fileobj=packed, mode="w") as archive:
-                    archive.add(front_door.ca, "ca.pem")
+                    archive.add(site.ca, "ca.pem")
                 scanner.put_archive("/tmp", packed.getvalue())  # noqa: S108
                 scanner.start()
                 scanner.wait()
