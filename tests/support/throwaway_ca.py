@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--group", help="of the key")
     parser.add_argument("name", nargs="?", help="without it only the authority is made")
     parser.add_argument("alternatives", nargs="*", metavar="SUBJECT_ALT_NAME")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     authority = Authority(options.authority)
     if not options.name:
         authority.make()

@@ -15,6 +15,12 @@ from testinfra.host import Host
 SCENARIO = Path(__file__).resolve().parents[1]
 ROOT = SCENARIO.parents[1]
 
+# Until what is in place is served, since a reload of HAProxy takes its time.
+OBSERVE = [
+    *("load", "--name=www.foobar.com", "--new", "--clients=1", "--pause=0.005"),
+    "--until-served=/etc/webstack/tls/www/certificate.pem",
+]
+
 Play = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -80,7 +86,7 @@ def served(host: Host) -> Callable[..., str]:
 @pytest.fixture
 def observe(host: Host) -> Callable[[str], dict[str, Any]]:
     """Visit HAProxy without a pause while a shell command runs on the host; what came of both."""
-    return lambda command: json.loads(host.check_output(f"observe bash -c {shlex.quote(command)}"))
+    return lambda command: json.loads(host.check_output(shlex.join([*OBSERVE, "bash", "-c", command])))
 
 
 @pytest.fixture
@@ -92,7 +98,7 @@ def observe_meanwhile(host: Host) -> Callable[[Callable[[], Any]], tuple[Any, di
         name = host.backend.get_pytest_id().rpartition("/")[2]
         visit = "while test -e /run/observed; do sleep 0.1; done"
         with subprocess.Popen(
-            ["docker", "exec", name, "observe", "sh", "-c", visit], stdout=subprocess.PIPE, text=True
+            ["docker", "exec", name, *OBSERVE, "sh", "-c", visit], stdout=subprocess.PIPE, text=True
         ) as visitor:
             try:
                 result = work()

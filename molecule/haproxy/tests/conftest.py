@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connection import send_from
 from testinfra.host import Host
 
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
 PATIENCE = 30
 TLS_PORTS = {443, 8404}
+CA = "/etc/webstack/tls/ca.pem"
 SCENARIO = Path(__file__).resolve().parents[1]
 
 Admin = Callable[[str], str]
@@ -88,8 +90,10 @@ def load(host: Host) -> Callable[..., Reported]:
     """A steady stream of GETs, over TLS if wanted, while a shell command runs; what came of both."""
 
     def run(requests: int, command: str, tls: bool = False) -> Reported:
-        environment = "CA=/etc/webstack/tls/ca.pem " if tls else ""
-        return json.loads(host.check_output(f"{environment}load %s bash -c %s", str(requests), command))
+        how = f"--ca={CA}" if tls else "--plain --port=80"
+        return json.loads(
+            host.check_output(f"load {how} --header=X-Origin --requests=%s bash -c %s", str(requests), command)
+        )
 
     return run
 
@@ -97,19 +101,6 @@ def load(host: Host) -> Callable[..., Reported]:
 @pytest.fixture
 def get(host: Host) -> Callable[..., tuple[int, dict[str, str], str]]:
     """A request from the load balancer's own host: status, headers, body. It speaks TLS at the ports that do."""
-    program = (
-        "import http.client, json, ssl, sys\n"
-        "port, method, path, host, source, headers, body, tls = json.loads(sys.argv[1])\n"
-        "options = {'timeout': 20, 'source_address': (source, 0) if source else None}\n"
-        "if tls:\n"
-        "    t = ssl.create_default_context(cafile='/etc/webstack/tls/ca.pem')\n"
-        "    c = http.client.HTTPSConnection(host, port, context=t, **options)\n"
-        "else:\n"
-        "    c = http.client.HTTPConnection(host, port, **options)\n"
-        "c.request(method, path, body=b'x' * body if body else None, headers=headers)\n"
-        "a = c.getresponse()\n"
-        "print(json.dumps([a.status, {k.lower(): v for k, v in a.getheaders()}, a.read().decode()]))"
-    )
 
     def ask(
         path: str,
@@ -120,9 +111,20 @@ def get(host: Host) -> Callable[..., tuple[int, dict[str, str], str]]:
         headers: dict[str, str] | None = None,
         body: int | None = None,
     ) -> Any:
-        body = (1 if method == "POST" else 0) if body is None else body
-        arguments = json.dumps([port, method, path, address, source, headers or {}, body, port in TLS_PORTS])
-        return tuple(json.loads(host.check_output("python3 -c %s %s", program, arguments)))
+        size = (1 if method == "POST" else 0) if body is None else body
+        (answer,) = send_from(
+            host,
+            address=address,
+            port=port,
+            method=method,
+            path=path,
+            headers=headers,
+            body="x" * size or None,
+            source=source or None,
+            tls={"ca": CA} if port in TLS_PORTS else None,
+        )
+        assert answer.status, answer.error
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.text
 
     return ask
 

@@ -35,7 +35,7 @@ def test_drained_server_gets_nothing_across_a_reload(host: Host, admin: Admin, l
     admin("set server web/a state drain")
     report = load(400, "for i in 1 2 3; do systemctl reload haproxy; done")
     assert report["failures"] == []
-    assert set(report["origins"]) == {"9002", "9003"}
+    assert set(report["headers"]) == {"9002", "9003"}
     assert servers("web")["a"]["srv_admin_state"] == DRAIN
 
 

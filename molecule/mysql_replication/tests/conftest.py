@@ -13,6 +13,7 @@ import mysql_server
 import pytest
 from mysql_server import ansible
 from patience import PATIENCE, until
+from throwaway_ca import Authority
 
 SCENARIO = Path(__file__).resolve().parents[1]
 
@@ -81,15 +82,12 @@ class Certificates:
     """The throw-away CA of the scenario, and where a server has what it made."""
 
     def __init__(self) -> None:
-        self.authority = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ca"
+        self.authority = Authority(Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "ca/ca")
 
     def place(self, server: Server, subject_alt_name: str, *, key: bool = True) -> str:
         """A new certificate in the server's files, as a rotation leaves them; its serial number."""
-        subprocess.run(
-            [SCENARIO / "files/certificate", self.authority, "next", subject_alt_name], check=True, capture_output=True
-        )
-        for name, file in (("certificate.pem", CERTIFICATE), *([("key.pem", KEY)] if key else [])):
-            text = (self.authority / "next" / name).read_text()
+        issued, its_key = self.authority.issue("next", [subject_alt_name])
+        for text, file in ((issued, CERTIFICATE), *([(its_key, KEY)] if key else [])):
             server.host.check_output("printf %s %s >%s", "%s", text, f"{file}.new")
             server.host.check_output("chgrp mysql %s; chmod 0640 %s; mv %s %s", *[f"{file}.new"] * 3, file)
         return server.host.check_output("openssl x509 -noout -serial -in %s", CERTIFICATE)

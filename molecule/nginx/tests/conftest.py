@@ -4,54 +4,11 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-CLIENT = """
-import http.client, json, socket, ssl, sys
-def send(source="127.0.0.1", host="www.foobar.com", port=80, method="GET", path="/", headers={}, body=None, repeat=1,
-         tls=None, certificate=None):
-    context = ssl.create_default_context(cafile="/etc/webstack/tls/ca.pem")
-    context.check_hostname = tls != "unknown.example"
-    if certificate:
-        context.load_cert_chain(f"/etc/webstack/tls/{certificate}/certificate.pem",
-                                f"/etc/webstack/tls/{certificate}/key.pem")
-    for _ in range(repeat):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30, source_address=(source, 0))
-        try:
-            if tls:
-                connection.connect()
-                connection.sock = context.wrap_socket(connection.sock, server_hostname=tls)
-            connection.request(method, path, body, {"Host": host} | headers)
-            answer = connection.getresponse()
-            body_received = answer.read().decode("latin-1")
-            yield answer.status, answer.getheaders(), body_received
-        except (OSError, http.client.HTTPException) as error:
-            yield 0, [], repr(error)
-        finally:
-            connection.close()
-print(json.dumps(list(send(**json.loads(sys.argv[1])))))
-"""
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: list[tuple[str, str]]
-    body: str
-
-    def all(self, name: str) -> list[str]:
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-    def header(self, name: str) -> str | None:
-        return ", ".join(self.all(name)) or None
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
+from connection import Answer, send_from
 
 
 @pytest.fixture
@@ -61,13 +18,13 @@ def requests(host) -> Callable[..., list[Answer]]:
     ``tls`` is the server name to ask for, and that the certificate must have.
     """
 
-    def send(**request: Any) -> list[Answer]:
-        result = host.run("python3 -c %s %s", CLIENT, json.dumps(request))
-        assert result.rc == 0, result.stderr
-        return [
-            Answer(status, [tuple(pair) for pair in headers], body)
-            for status, headers, body in json.loads(result.stdout)
-        ]
+    def send(tls: str | None = None, certificate: str | None = None, **request: Any) -> list[Answer]:
+        asked = {"source": "127.0.0.1", "host": "www.foobar.com", **request}
+        if tls:
+            pair = certificate and f"/etc/webstack/tls/{certificate}"
+            known = tls != "unknown.example"
+            asked["tls"] = {"ca": "/etc/webstack/tls/ca.pem", "name": tls, "check_name": known, "pair": pair}
+        return send_from(host, **asked)
 
     return send
 

@@ -22,12 +22,12 @@ def eventually(condition, attempts=40):
 
 
 def running_generation(request_):
-    return request_(port=8081, path="/generation").body.strip()
+    return request_(port=8081, path="/generation").text.strip()
 
 
 def upstream(requests, port):
     """What the upstream on ``port`` remembers, asked without nginx between."""
-    return requests(port=port, path="/seen")[0].json
+    return requests(port=port, path="/seen")[0].json()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def without_local_upstream(host, request_):
     """Give the test a way to kill the upstream that is preferred; afterwards it runs and is preferred again."""
     yield lambda: host.run_expect([0], "systemctl kill --signal=KILL upstream@9001")
     host.run_expect([0], "systemctl restart upstream@9001")
-    assert eventually(lambda: request_().json["server"] == "app-9001")
+    assert eventually(lambda: request_().json()["server"] == "app-9001")
 
 
 def test_static_file_may_be_cached_and_revalidated(request_):
@@ -45,7 +45,7 @@ def test_static_file_may_be_cached_and_revalidated(request_):
     assert first.header("Cache-Control") == "max-age=3600"
     assert first.header("Last-Modified")
     again = request_(path="/static/site.css", headers={"If-None-Match": first.header("ETag")})
-    assert (again.status, again.body) == (304, "")
+    assert (again.status, again.text) == (304, "")
 
 
 def test_own_headers_of_a_location_do_not_drop_the_sites(request_):
@@ -67,10 +67,10 @@ def test_new_release_is_served_at_once(host, requests):
     def switch(release):
         host.run_expect([0], "cd /srv/www/app && ln -s releases/%s next && mv -T next current", str(release))
 
-    assert all("release 1" in answer.body for answer in requests(path="/static/site.css", repeat=100))
+    assert all("release 1" in answer.text for answer in requests(path="/static/site.css", repeat=100))
     switch(2)
     try:
-        assert all("release 2" in answer.body for answer in requests(path="/static/site.css", repeat=100))
+        assert all("release 2" in answer.text for answer in requests(path="/static/site.css", repeat=100))
     finally:
         switch(1)
 
@@ -100,7 +100,7 @@ def test_unknown_name_is_not_answered_by_a_site(request_):
 
 
 def test_site_of_files(request_):
-    assert "<title>Files" in request_(host="files.foobar.com").body
+    assert "<title>Files" in request_(host="files.foobar.com").text
     assert request_(host="files.foobar.com", path="/.git/config").status == 404
 
 
@@ -155,7 +155,7 @@ def test_nginx_does_not_tell_its_version(request_):
 def test_application_is_told_the_client_by_the_load_balancer(request_):
     headers = request_(
         source=LOAD_BALANCER, headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
-    ).json["headers"]
+    ).json()["headers"]
     assert headers["x-forwarded-for"] == "203.0.113.9"
     assert headers["x-real-ip"] == "203.0.113.9"
     assert headers["x-forwarded-proto"] == "https"
@@ -165,7 +165,7 @@ def test_application_is_told_the_client_by_the_load_balancer(request_):
 
 def test_client_cannot_add_to_what_the_load_balancer_says(request_):
     """The load balancer appends: what stands before its own entry is the client's invention."""
-    headers = request_(source=LOAD_BALANCER, headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}).json["headers"]
+    headers = request_(source=LOAD_BALANCER, headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}).json()["headers"]
     assert headers["x-forwarded-for"] == "203.0.113.9"
 
 
@@ -180,7 +180,7 @@ def test_stranger_cannot_pretend_to_be_somebody_else(request_):
         "Forwarded": "for=203.0.113.9",
         "Proxy": "http://evil.example",
     }
-    headers = request_(source=STRANGER, headers=forged).json["headers"]
+    headers = request_(source=STRANGER, headers=forged).json()["headers"]
     assert headers["x-forwarded-for"] == STRANGER
     assert headers["x-real-ip"] == STRANGER
     assert headers["x-forwarded-host"] == "www.foobar.com"
@@ -198,15 +198,15 @@ def test_connections_to_the_application_are_reused(requests):
 
 
 def test_application_server_on_the_same_host_is_preferred(requests):
-    assert Counter(answer.json["server"] for answer in requests(repeat=50)) == {"app-9001": 50}
+    assert Counter(answer.json()["server"] for answer in requests(repeat=50)) == {"app-9001": 50}
 
 
 def test_killed_application_server_costs_no_request(requests, without_local_upstream):
     """GETs and POSTs alike: a POST that found nobody was never sent."""
-    assert requests()[0].json["server"] == "app-9001"
+    assert requests()[0].json()["server"] == "app-9001"
     without_local_upstream()
     answers = requests(repeat=100) + requests(repeat=100, method="POST", body="entry")
-    assert Counter((answer.status, answer.json["server"]) for answer in answers) == {(200, "app-9002"): 200}
+    assert Counter((answer.status, answer.json()["server"]) for answer in answers) == {(200, "app-9002"): 200}
 
 
 def test_kill_under_load_costs_no_get(requests, without_local_upstream):
@@ -218,7 +218,7 @@ def test_kill_under_load_costs_no_get(requests, without_local_upstream):
         answers = [answer for stream in streams for answer in stream.result()]
     assert Counter(answer.status for answer in answers) == {200: 4000}
     # Or the kill came too early or too late to prove anything.
-    assert {answer.json["server"] for answer in answers} == {"app-9001", "app-9002"}
+    assert {answer.json()["server"] for answer in answers} == {"app-9001", "app-9002"}
 
 
 def test_get_that_was_broken_off_is_asked_of_the_next_server(request_, requests):
