@@ -6,27 +6,20 @@ import time
 
 import pytest
 import testinfra
+from connection import send_from
 
 testinfra_hosts = ["ansible://databases"]
 
-# Of the service on this host, whatever name the certificate has: that is for those who route to verify.
-ASK = """
-import json, re, ssl, sys, urllib.request
-unit = open("/etc/systemd/system/mysql-endpoint.service").read()
-port, tls = re.search(r"--port=(\\d+)", unit)[1], "--certificate=" in unit
-context = ssl._create_unverified_context() if tls else None
-url = f"http{'s' if tls else ''}://127.0.0.1:{port}{sys.argv[1]}"
-try:
-    with urllib.request.urlopen(url, timeout=10, context=context) as answer:
-        print(json.dumps([answer.status, answer.read().decode().strip()]))
-except urllib.error.HTTPError as answer:
-    print(json.dumps([answer.code, answer.read().decode().strip()]))
-"""
+UNIT = "/etc/systemd/system/mysql-endpoint.service"
 
 
 def ask(host, path):
-    status, body = json.loads(host.check_output("python3 -c %s %s", ASK, path))
-    return status, body
+    """Of the service on this host, whatever name the certificate has: that is for those who route to verify."""
+    unit = host.file(UNIT).content_string
+    port, tls = int(re.search(r"--port=(\d+)", unit)[1]), {} if "--certificate=" in unit else None
+    (answer,) = send_from(host, port=port, path=path, tls=tls, timeout=10)
+    assert answer.status, answer.error
+    return answer.status, answer.text.strip()
 
 
 def state(host):
