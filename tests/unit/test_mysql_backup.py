@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.plugin_utils.zipapp import build
+from ansible_collections.foobar.webstack.plugins.plugin_utils.zipapp import SHARED, build
 from hypothesis import given
 from hypothesis import strategies as st
 from mysql_backup.archive import BEHIND_SECONDS, archive, spooled
@@ -35,6 +35,7 @@ from mysql_backup.plan import (
 )
 from mysql_backup.repository import Repository, tag
 from mysql_backup.settings import Settings
+from mysql_backup.swap import select as select_tables
 from mysql_backup.turn import Server, turn
 
 PACKAGE = Path(__file__).resolve().parents[2] / "roles/mysql_backup/files/mysql_backup"
@@ -529,6 +530,21 @@ def test_the_program_runs_as_one_file(tmp_path):
     isolated = [sys.executable, "-I", "-S"]
     done = subprocess.run([*isolated, program, "--help"], cwd="/", capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: mysql-backup [-h]")
-    modules = [f"mysql_backup.{path.stem}" for path in sorted(PACKAGE.glob("*.py"))]
+    modules = [f"mysql_backup.{path.stem}" for path in sorted(PACKAGE.glob("*.py"))] + [f"{SHARED}._mysql.server"]
     code = f"import sys; sys.path.insert(0, {str(program)!r})\nfor name in {modules!r}: __import__(name)"
     subprocess.run([*isolated, "-c", code], cwd="/", check=True)
+
+
+@pytest.mark.parametrize(
+    ("database", "chosen", "tables"),
+    [
+        ("guestbook", [], ["entry", "author.old"]),
+        ("guestbook", ["entry", "gone"], ["entry"]),
+        ("guest", [], ["entry"]),
+        ("book", [], []),
+    ],
+)
+def test_only_tables_of_the_database_are_exchanged(database, chosen, tables):
+    """Catches a database whose name begins with that of another."""
+    restored = {"guestbook.entry": {"rows": 1}, "guestbook.author.old": {"rows": 2}, "guest.entry": {"rows": 3}}
+    assert list(select_tables(database, chosen, restored)) == tables

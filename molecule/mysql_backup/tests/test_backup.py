@@ -27,7 +27,7 @@ def test_the_replica_is_backed_up_and_the_source_is_not(db1, db2):
     """And the replica's backups are in the store on the source's host, of one repository."""
     bases = json.loads(db1.tool("list").stdout)["bases"]
     assert {base["host"] for base in bases} == {"bk-db2"}
-    assert db1.status["turn"]["why"] == "it is the primary, and a replica does it"
+    assert db1.status["turn"]["why"] == "it is the source, and a replica does this"
     assert db2.status["backup"]["role"] == "replica"
 
 
@@ -126,9 +126,9 @@ def test_what_cannot_be_is_refused(db2, arguments, reason):
     ("options", "variables", "reason"),
     [
         (["--check"], {"webstack_restore_to": "2099-01-01T00:00:00"}, "the archive reaches up to"),
-        (["--check"], {"webstack_restore_gtid": "abc"}, "'abc' is no GTID"),
+        (["--check"], {"webstack_restore_gtid": "abc"}, "'abc' is not a valid GTID"),
         (["--check"], {"webstack_restore_gtids": "abc"}, "write webstack_restore_gtid."),
-        ([], {"webstack_restore_tables": "nosuch"}, "has no table nosuch at that point. Nothing was given to anybody."),
+        ([], {"webstack_restore_tables": "nosuch"}, "has no table nosuch at that point. No database was changed."),
     ],
 )
 def test_the_playbook_says_why_it_refuses(play, archived, options, variables, reason):
@@ -138,7 +138,7 @@ def test_the_playbook_says_why_it_refuses(play, archived, options, variables, re
     assert refused.returncode != 0
     said = " ".join(refused.stdout.split()).replace("''", "'")
     assert reason in said
-    assert "Say what was restored" not in said
+    assert "Show the result" not in said
 
 
 def test_a_backup_now(db2, play, archived):
@@ -325,7 +325,7 @@ def test_a_password_that_opens_nothing_is_said(credentials, db1, db2):
     credentials("another one")
     said = db2.refused("init")
     db2.host.check_output(f"mv /root/works {ENVIRONMENT}.works")
-    assert "the repository is there and has another password" in said
+    assert "the repository exists and has another password" in said
 
 
 def test_a_check_run_changes_nothing(converge):

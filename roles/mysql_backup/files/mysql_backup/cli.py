@@ -78,9 +78,10 @@ def perform(host: Host, options: argparse.Namespace, previous: str) -> None:
         case "verify" | "restore" | "find":
             _restore(host, options)
         case "swap":
-            from mysql_backup.swap import swap
+            from mysql_backup.swap import select, swap
 
-            swap(host, options.database, Path(options.file), json.loads(sys.stdin.read()), check=options.check)
+            expected = select(options.database, _names(options.tables), json.loads(sys.stdin.read()))
+            swap(host, options.database, Path(options.file), expected, check=options.check)
         case "init":
             from mysql_backup.init import init
 
@@ -101,11 +102,14 @@ def _restore(host: Host, options: argparse.Namespace) -> None:
             find(host, options.pattern)
         case _:
             target = target_of(options.to, options.gtid, options.before_gtid)
-            databases = [name for name in options.databases.split(",") if name]
-            tables = [name for name in options.tables.split(",") if name]
+            databases, tables = _names(options.databases), _names(options.tables)
             if tables and len(databases) != 1:
                 raise BackupError("tables belong to one database; name that one")
             (show_plan if options.check else restore)(host, target, databases, tables)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
 
 
 def arguments() -> argparse.Namespace:
@@ -128,6 +132,7 @@ def arguments() -> argparse.Namespace:
         commands["restore"].add_argument(f"--{name}", default="", help=meaning)
     commands["restore"].add_argument("--check", action="store_true", help="only say what would be done")
     commands["swap"].add_argument("--database", required=True)
+    commands["swap"].add_argument("--tables", default="", help="tables of it, separated by commas; default: all")
     commands["swap"].add_argument("--file", default="", help="the dump")
     commands["swap"].add_argument("--check", action="store_true", help="only check whether it can be done")
     return parser.parse_args()

@@ -30,16 +30,18 @@ def init(host: Host, previous: str) -> None:
 
 
 def _change_password(host: Host, previous: str) -> None:
-    """Of the repository, from the previous one to that of the environment."""
+    """Of the repository, from the previous one, empty if none is known, to that of the environment."""
+    refused = (
+        "the repository exists and has another password; set mysql_backup_password to the one with which it was made."
+    )
+    if not previous:
+        raise BackupError(f"{refused} This host has no earlier password with which the repository could be opened")
     file = host.home / ".new-password"
     file.write_text(os.environ["RESTIC_PASSWORD"])
     before = os.environ | {"RESTIC_PASSWORD": previous}
     try:
         host.repository.restic("key", "passwd", f"--new-password-file={file}", env=before)
     except BackupError as error:
-        raise BackupError(
-            "the repository exists and has another password; set mysql_backup_password to the one with which it was"
-            f" made. The password that worked on this host last does not open it either: {error}"
-        ) from None
+        raise BackupError(f"{refused} The password that worked on this host last does not open it: {error}") from None
     finally:
         file.unlink()

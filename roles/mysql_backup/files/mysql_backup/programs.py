@@ -14,11 +14,10 @@ from mysql_backup.errors import BackupError, ProgramError
 from mysql_backup.plan import parse_gtids
 
 
-def run(argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> str:
-    """Run a program and return what it prints. ProgramError where it fails."""
+def run(name: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> str:
+    """Run a program and return what it prints. ProgramError, with the name, where it fails."""
     done = subprocess.run([str(a) for a in argv], text=True, capture_output=True, check=False, env=env)  # noqa: S603
     if done.returncode:
-        name = " ".join([Path(argv[0]).name, *map(str, argv[1:2])])
         raise ProgramError(name, done.returncode, done.stderr)
     return done.stdout
 
@@ -81,7 +80,7 @@ class Mysql:
         return ["mysql", "--no-defaults", *self.options, "--binary-mode", "--max-allowed-packet=1G"]
 
     def _run(self, *arguments: str) -> str:
-        return run(["mysql", "--no-defaults", *self.options, *arguments])
+        return run("mysql", ["mysql", "--no-defaults", *self.options, *arguments])
 
 
 def quoted(*names: str) -> str:

@@ -25,7 +25,7 @@ class Repository:
 
     def restic(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> str:
         """Run restic and return what it prints. ProgramError where it fails."""
-        return run([*self._command, *arguments], env)
+        return run(f"restic {arguments[0]}", [*self._command, *arguments], env)
 
     def store(self, path: Path, tags: Mapping[str, Any]) -> dict[str, Any]:
         """Back up a path and return restic's summary."""

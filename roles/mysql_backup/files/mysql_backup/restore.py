@@ -226,7 +226,7 @@ def _fetch_base(host: Host, base: Base, folder: Path) -> None:
     # Not at the top, because only this command pays for it (it imports what talks to servers).
     from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import series
 
-    here = re.search(r"Ver ([0-9.]+)", run(["mysqld", "--no-defaults", "--version"]))
+    here = re.search(r"Ver ([0-9.]+)", run("mysqld", ["mysqld", "--no-defaults", "--version"]))
     if here and series(here[1]) < series(base.version):
         raise BackupError(
             f"the backup is of MySQL {base.version}, and this host has {here[1]}, which cannot read it; restore on a"

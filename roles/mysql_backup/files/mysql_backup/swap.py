@@ -13,15 +13,25 @@ from mysql_backup.host import Host
 from mysql_backup.programs import Mysql, literal, quoted
 
 
+def select(database: str, chosen: Sequence[str], restored: Mapping[str, Any]) -> dict[str, Any]:
+    """What was restored, by table: of this database alone, and of it the chosen tables, or all where none is chosen."""
+    tables = {
+        name.removeprefix(f"{database}."): measured
+        for name, measured in restored.items()
+        if name.startswith(f"{database}.")
+    }
+    return {name: measured for name, measured in tables.items() if not chosen or name in chosen}
+
+
 def swap(host: Host, database: str, file: Path, expected: Mapping[str, Mapping[str, Any]], *, check: bool) -> None:
     """Load a dump beside a database, compare, and exchange the tables in one statement.
 
-    `expected`: rows and checksum of each table, by `database.table`, as the restore has reported them.
+    `expected`: rows and checksum of each table, as the restore has reported them.
     """
     mysql = Mysql(host.settings.socket, "root")
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     incoming, outgoing = f"{database}__restored", f"{database}__replaced_{stamp}"
-    tables = [name.split(".", 1)[1] for name in expected]
+    tables = list(expected)
     check_swap(mysql, database, tables, incoming)
     if check:
         return
@@ -30,7 +40,7 @@ def swap(host: Host, database: str, file: Path, expected: Mapping[str, Mapping[s
     try:
         mysql.load(file, incoming)
         for table in tables:
-            loaded, wanted = mysql.measure(quoted(incoming, table)), expected[f"{database}.{table}"]
+            loaded, wanted = mysql.measure(quoted(incoming, table)), expected[table]
             if loaded != wanted:
                 raise BackupError(f"{table} was loaded as {loaded}, but restored as {wanted}")
         present = [table for table in tables if table in _tables(mysql, database)]
