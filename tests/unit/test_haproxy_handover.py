@@ -1,6 +1,7 @@
-"""The state that haproxy-handover writes for the next process of HAProxy."""
+"""The state that haproxy-handover writes for the next process of HAProxy, and what it understands of the master."""
 
 import pytest
+from haproxy_handover import master
 from haproxy_handover.master import HandoverError
 from haproxy_handover.server_state import state_for
 
@@ -71,3 +72,30 @@ def test_server_that_nobody_checks_is_not_handed_over_as_down(configuration: str
 def test_state_that_is_not_understood_is_not_handed_over(state: str) -> None:
     with pytest.raises(HandoverError, match="unknown format"):
         state_for("backend web\n", state)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        # HAProxy 2.6, 3.0 and 3.0 after a reload that failed twice.
+        ("#<PID>  <type>  <reloads>\n22155  master  0 [failed: 0]   0d00h00m02s  2.6.12\n", (0, 0)),
+        ("#<PID>  <type>  <reloads>\n22155  master  7 [failed: 0]   0d00h00m02s  3.0.11\n# workers\n", (7, 0)),
+        ("#<PID>  <type>  <reloads>\n22155  master  9 [failed: 2]   0d00h00m02s  3.0.11\n# workers\n", (9, 2)),
+    ],
+)
+def test_reloads_of_the_master(monkeypatch: pytest.MonkeyPatch, answer: str, expected: tuple[int, int]) -> None:
+    monkeypatch.setattr(master, "ask", lambda command: answer)
+    assert master.reloads() == master.Reloads(*expected)
+
+
+def test_unknown_answer_of_the_master_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(master, "ask", lambda command: "Permission denied\n")
+    with pytest.raises(HandoverError, match="unknown answer to 'show proc': 'Permission denied'"):
+        master.reloads()
+
+
+def test_haproxy_2_6_has_no_startup_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(master, "ask", lambda command: "Unknown command, but maybe one of the following ones\n")
+    assert master.startup_log() == "the journal of the unit says why"
+    monkeypatch.setattr(master, "ask", lambda command: "[ALERT] cannot bind socket\n")
+    assert master.startup_log() == "[ALERT] cannot bind socket"

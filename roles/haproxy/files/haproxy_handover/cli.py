@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from haproxy_handover.files import read, write
-from haproxy_handover.master import HandoverError, ask, reloads
+from haproxy_handover.master import HandoverError, ask, reloads, startup_log
 from haproxy_handover.server_state import state_for
 
 CONFIG = Path(os.environ.get("CONFIG", "/etc/haproxy/haproxy.cfg"))
@@ -118,9 +118,7 @@ def require_running(configuration: str) -> None:
     if now.count <= before:
         raise HandoverError("HAProxy has not begun to reload")
     if now.failed:
-        raise RefusedError(
-            f"HAProxy refused {CONFIG} and still runs the previous configuration:\n{ask('show startup-logs').strip()}"
-        )
+        raise RefusedError(f"HAProxy refused {CONFIG} and still runs the previous configuration:\n{startup_log()}")
     wanted, running = configuration_id(configuration), configuration_id(ask("@1 show info"))
     if wanted != running:
         raise HandoverError(

@@ -49,3 +49,9 @@ def reloads() -> Reloads:
     if not found:
         raise HandoverError(f"HAProxy's master process gave an unknown answer to 'show proc': {answer.strip()!r}")
     return Reloads(int(found[1]), int(found[2]))
+
+
+def startup_log() -> str:
+    """Why the last start or reload failed. HAProxy 2.6 tells it only to the journal."""
+    answer = ask("show startup-logs").strip()
+    return "the journal of the unit says why" if answer.startswith("Unknown command") else answer
