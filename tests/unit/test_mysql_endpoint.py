@@ -1,9 +1,10 @@
-"""The endpoint daemon without a server: what rows mean, what a heartbeat proves, and who may keep it from answering."""
+"""The endpoint without a server: what rows mean, what a heartbeat proves, and who may keep it from answering."""
 
-import importlib.util
+import asyncio
+import http.client
 import json
 import os
-import re
+import select
 import socket
 import ssl
 import subprocess
@@ -11,29 +12,30 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import Heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.zipapp import build
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mysql_endpoint import server as server_module
+from mysql_endpoint.answers import answers, parse, response
+from mysql_endpoint.cache import MAX_AGE, StateCache
+from mysql_endpoint.proof import Proof, SemiSync
+from mysql_endpoint.server import MAX_CLIENTS, MAX_HEAD, HttpServer
+from mysql_endpoint.state import not_primary, not_replica, state_of
+from mysql_endpoint.systemd import listen
+from mysql_endpoint.tls import Certificate
+from patience import until
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/mysql_endpoint"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mysql_endpoint_daemon", ROLE / "files/mysql_endpoint.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-daemon = load()
 
 
 def ago(seconds: float) -> datetime:
@@ -41,7 +43,7 @@ def ago(seconds: float) -> datetime:
 
 
 def beat(uuid: str = "source", written: datetime = NOW, confirmed: datetime | None = None, **more: Any) -> Any:
-    return daemon.Heartbeat.of(
+    return Heartbeat.from_row(
         {
             "server_uuid": uuid,
             "server_id": 1,
@@ -63,7 +65,7 @@ def state(
 ) -> Any:
     server = {"read_only": read_only, "super_read_only": super_read_only, "server_uuid": "here", "server_id": 2}
     rows = [{"host": "198.18.0.31", "uuid": "source", "receiver": r, "applier": a} for r, a in channels]
-    return daemon.state_of(server, rows, daemon.SemiSync(on=True, replicas=1), beats, NOW)
+    return state_of(server, rows, SemiSync(on=True, replicas=1), beats, NOW)
 
 
 class TestState:
@@ -135,13 +137,13 @@ class TestState:
     )
     def test_what_it_is(self, found: dict[str, Any], primary: str, replica: str) -> None:
         seen = state(**found)
-        assert (daemon.not_primary(seen), daemon.not_replica(seen, 5)) == (primary, replica)
+        assert (not_primary(seen), not_replica(seen, 5)) == (primary, replica)
 
     @given(st.integers(0, 1), st.integers(0, 1), st.sampled_from([(), (("ON", "ON"),), (("OFF", "ON"),)]))
     def test_nobody_is_both(self, read_only: int, super_read_only: int, channels: Any) -> None:
         """super_read_only without read_only is what MySQL does not let be; writes go to neither then."""
         seen = state(read_only=read_only, super_read_only=super_read_only, channels=channels)
-        assert daemon.not_primary(seen) or daemon.not_replica(seen, 5)
+        assert not_primary(seen) or not_replica(seen, 5)
         assert seen.writable == (read_only == super_read_only == 0)
 
     def test_a_source_shows_its_own_heartbeat_and_no_lag(self) -> None:
@@ -190,13 +192,13 @@ class TestState:
             "rpl_semi_sync_source_no_tx": "3",
             "rpl_semi_sync_source_no_times": "2",
         }
-        assert daemon.SemiSync.of(said) == daemon.SemiSync(
+        assert SemiSync.of(said) == SemiSync(
             on=True, waits=True, timeout_ms=10_000, replicas=1, unacknowledged=3, times_off=2
         )
-        assert daemon.SemiSync.of({}) == daemon.SemiSync(on=False, waits=False)
+        assert SemiSync.of({}) == SemiSync(on=False, waits=False)
 
 
-ON = daemon.SemiSync(on=True, timeout_ms=10_000)
+ON = SemiSync(on=True, timeout_ms=10_000)
 SERVER = {"server_uuid": "here", "server_id": 1}
 
 
@@ -205,33 +207,33 @@ class TestConfirmed:
         ("before", "after", "confirmed"),
         [
             pytest.param(ON, ON, True, id="acknowledged"),
-            pytest.param(daemon.SemiSync(), daemon.SemiSync(), False, id="off"),
-            pytest.param(ON, daemon.SemiSync(timeout_ms=10_000, unacknowledged=1), False, id="timed out"),
-            pytest.param(daemon.SemiSync(timeout_ms=10_000), ON, False, id="came on meanwhile"),
-            pytest.param(ON, daemon.replace(ON, unacknowledged=1, times_off=1), False, id="went off and on again"),
-            pytest.param(ON, daemon.replace(ON, times_off=1), False, id="was switched off and on again"),
-            pytest.param(daemon.replace(ON, waits=False), ON, False, id="ends when the replica goes"),
+            pytest.param(SemiSync(), SemiSync(), False, id="off"),
+            pytest.param(ON, SemiSync(timeout_ms=10_000, unacknowledged=1), False, id="timed out"),
+            pytest.param(SemiSync(timeout_ms=10_000), ON, False, id="came on meanwhile"),
+            pytest.param(ON, replace(ON, unacknowledged=1, times_off=1), False, id="went off and on again"),
+            pytest.param(ON, replace(ON, times_off=1), False, id="was switched off and on again"),
+            pytest.param(replace(ON, waits=False), ON, False, id="ends when the replica goes"),
         ],
     )
     def test_only_what_was_acknowledged(self, before: Any, after: Any, confirmed: bool) -> None:
-        old = daemon.Proof(ago(5), 10_000)
+        old = Proof(ago(5), 10_000)
         assert (old.after(NOW, before, after).confirmed == NOW) is confirmed
-        assert (daemon.Proof().after(NOW, before, after).confirmed is None) is not confirmed
+        assert (Proof().after(NOW, before, after).confirmed is None) is not confirmed
 
     def test_a_heartbeat_never_confirms_itself(self) -> None:
-        first = daemon.Proof().row(SERVER, ON, NOW, "")
+        first = Proof().row(SERVER, ON, NOW, "")
         assert (first.confirmed, first.semi_sync, first.timeout_ms) == (None, True, 10_000)
 
     def test_the_last_proof_stays_while_semi_sync_is_off(self) -> None:
-        off = daemon.SemiSync(timeout_ms=10_000)
-        proof = daemon.Proof(ago(5), 10_000).after(NOW, ON, off)
+        off = SemiSync(timeout_ms=10_000)
+        proof = Proof(ago(5), 10_000).after(NOW, ON, off)
         row = proof.row(SERVER, off, NOW, "")
         assert (row.confirmed, row.semi_sync) == (ago(5), False)
 
     def test_a_longer_timeout_lengthens_no_wait_that_has_begun(self) -> None:
         """Catches a row whose bound is the new timeout, while a commit still goes by the old one."""
-        proof = daemon.Proof().after(NOW, ON, ON)
-        longer = daemon.replace(ON, timeout_ms=60_000)
+        proof = Proof().after(NOW, ON, ON)
+        longer = replace(ON, timeout_ms=60_000)
         assert proof.row(SERVER, longer, NOW, "").timeout_ms == 10_000
         assert proof.after(NOW, longer, longer).row(SERVER, longer, NOW, "").timeout_ms == 60_000
 
@@ -241,7 +243,7 @@ class Pair:
 
     Commits stand in the binary log in order. One is answered when the replica has acknowledged its place, or when any
     has waited for the timeout: then semi-sync is off, nobody waits, and what is answered counts as unacknowledged,
-    until the replica has caught up. The daemon's steps are apart, so that anything may happen between them.
+    until the replica has caught up. The writer's steps are apart, so that anything may happen between them.
     """
 
     def __init__(self) -> None:
@@ -253,11 +255,11 @@ class Pair:
         self.received = self.acknowledged = 0
         self.on = True
         self.unacknowledged = self.times_off = 0
-        self.proof = daemon.Proof()
-        self.heart = self.steps()
+        self.proof = Proof()
+        self.writer = self.steps()
 
     def semi_sync(self) -> Any:
-        return daemon.SemiSync(
+        return SemiSync(
             on=self.on, timeout_ms=self.timeout, unacknowledged=self.unacknowledged, times_off=self.times_off
         )
 
@@ -299,7 +301,7 @@ class Pair:
         self.timeout += 7
 
     def steps(self) -> Iterator[None]:
-        """As Heart.beat has them."""
+        """As HeartbeatWriter.write has them."""
         while True:
             before = self.semi_sync()
             yield
@@ -313,14 +315,14 @@ class Pair:
             yield
 
     def beat(self) -> None:
-        next(self.heart)
+        next(self.writer)
 
     def write(self) -> None:
         self.commit("a client's")
 
     def lost(self) -> list[int]:
         """Places of writes that were answered within the bound of the replica's row, and that the replica lacks."""
-        rows = [row for row in self.log[: self.received] if isinstance(row, daemon.Heartbeat)]
+        rows = [row for row in self.log[: self.received] if isinstance(row, Heartbeat)]
         if not rows or rows[-1].proven_until is None:
             return []
         return [
@@ -361,7 +363,7 @@ def test_the_bound_advances_while_the_replica_acknowledges() -> None:
     for _ in range(50):
         for happens in ("write", "beat", "deliver", "deliver", "acknowledge", "pass_time"):
             getattr(pair, happens)()
-    last = [row for row in pair.log[: pair.received] if isinstance(row, daemon.Heartbeat)][-1]
+    last = [row for row in pair.log[: pair.received] if isinstance(row, Heartbeat)][-1]
     assert last.confirmed > NOW + timedelta(milliseconds=30)
 
 
@@ -374,28 +376,28 @@ class TestRequests:
         ],
     )
     def test_method_and_path(self, head: bytes, found: tuple[str, str]) -> None:
-        assert daemon.target_of(head) == found
+        assert parse(head) == found
 
     @given(st.binary(max_size=50))
     def test_anything_else_is_no_request(self, head: bytes) -> None:
         try:
-            _method, path = daemon.target_of(head)
+            _method, path = parse(head)
         except ValueError:
             return
         assert b" HTTP/1." in head
         assert "?" not in path
 
     def test_an_answer_says_its_length_and_the_end(self) -> None:
-        head, _, body = daemon.response("200 OK", "yes").partition(b"\r\n\r\n")
+        head, _, body = response("200 OK", "yes").partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 OK\r\n")
         assert (b"Content-Length: 4" in head, b"Connection: close" in head, body) == (True, True, b"yes\n")
 
 
-class TestLatest:
+class TestStateCache:
     @pytest.fixture
     def latest(self) -> Callable[[Callable[[], Any]], Any]:
         def make(ask: Callable[[], Any]) -> Any:
-            made = daemon.Latest(ask)
+            made = StateCache(ask)
             threading.Thread(target=made.run, daemon=True).start()
             return made
 
@@ -408,7 +410,7 @@ class TestLatest:
         while time.monotonic() < end:
             known.get()
         assert 3 <= len(asked) <= 5
-        assert min(b - a for a, b in pairwise(asked)) >= daemon.MAX_AGE
+        assert min(b - a for a, b in pairwise(asked)) >= MAX_AGE
 
     def test_an_answer_is_never_older_than_it_may_be(self, latest: Any) -> None:
         """Catches an age that counts from the answer: what the server said first may be long ago by then."""
@@ -430,7 +432,7 @@ class TestLatest:
         problems = []
 
         def ask() -> None:
-            with pytest.raises(daemon.NoAnswerError, match="not answered within 1 s"):
+            with pytest.raises(ServerError, match="not answered within 1 s"):
                 known.get()
             problems.append(time.monotonic() - started)
 
@@ -443,7 +445,7 @@ class TestLatest:
         assert max(problems) < 2
 
     def test_what_went_wrong_is_said_and_forgotten(self, latest: Any) -> None:
-        outcomes = iter([daemon.NoAnswerError("gone"), None])
+        outcomes = iter([ServerError(0, "gone"), None])
 
         def ask() -> Any:
             error = next(outcomes, None)
@@ -452,9 +454,9 @@ class TestLatest:
             return state()
 
         known = latest(ask)
-        with pytest.raises(daemon.NoAnswerError, match="gone"):
+        with pytest.raises(ServerError, match="gone"):
             known.get()
-        time.sleep(daemon.MAX_AGE)
+        time.sleep(MAX_AGE)
         assert known.get().read_only
 
 
@@ -462,11 +464,11 @@ class Served:
     """A running endpoint."""
 
     def __init__(self, certificate: Any, get: Callable[[], Any], ca: str = "") -> None:
-        self.listener = daemon.listen("127.0.0.1", 0)
+        self.listener = listen("127.0.0.1", 0)
         self.address = self.listener.getsockname()
         self.ca = ca
-        endpoint = daemon.Endpoint(self.listener, certificate, daemon.answers(get, 5))
-        threading.Thread(target=endpoint.run, args=(lambda: None,), daemon=True).start()
+        server = HttpServer(self.listener, certificate, answers(get, 5))
+        threading.Thread(target=lambda: asyncio.run(server.run(lambda: None)), daemon=True).start()
 
     def silent(self) -> socket.socket:
         return socket.create_connection(self.address, 10)
@@ -501,7 +503,7 @@ def certificate(folder: Path, name: str) -> tuple[str, str]:
 
 class TestEndpoint:
     def test_answers(self) -> None:
-        source = Served(daemon.Certificate("", ""), lambda: state(read_only=0, super_read_only=0))
+        source = Served(Certificate("", ""), lambda: state(read_only=0, super_read_only=0))
         assert source.ask("/primary") == (200, "yes")
         assert source.ask("/replica") == (503, "it takes writes")
         assert source.ask("/readable") == (200, "yes")
@@ -513,25 +515,27 @@ class TestEndpoint:
 
     def test_a_server_that_says_nothing_is_none(self) -> None:
         def gone() -> Any:
-            raise daemon.NoAnswerError("Connection refused", 2002)
+            raise ServerError(2002, "Connection refused")
 
-        served = Served(daemon.Certificate("", ""), gone)
+        served = Served(Certificate("", ""), gone)
         for path in ("/primary", "/replica", "/readable"):
             assert served.ask(path) == (503, "MySQL does not answer: Connection refused (MySQL error 2002)")
         status, body = served.ask("/state")
         assert (status, json.loads(body)) == (503, {"error": "Connection refused (MySQL error 2002)"})
 
     def test_silent_clients_keep_nobody_out(self, tmp_path: Path) -> None:
-        """More of them than there are threads. Red without the rule that the oldest goes."""
+        """More of them than may be at a time. Red without the rule that the oldest goes."""
         files = certificate(tmp_path, "one")
-        served = Served(daemon.Certificate(*files), state, files[0])
+        served = Served(Certificate(*files), state, files[0])
         before = threading.active_count()
-        silent = [served.silent() for _ in range(daemon.MAX_CLIENTS * 2)]
+        silent = [served.silent() for _ in range(MAX_CLIENTS * 2)]
         try:
             started = time.monotonic()
             assert served.ask("/replica") == (200, "yes")
             assert time.monotonic() - started < 1
-            assert threading.active_count() - before <= daemon.MAX_CLIENTS
+            assert threading.active_count() - before <= MAX_CLIENTS
+            # The one that was answered took a place, too.
+            until(lambda: select.select(silent, [], [], 0)[0] == silent[: MAX_CLIENTS + 1], "the oldest to be closed")
         finally:
             for client in silent:
                 client.close()
@@ -539,9 +543,9 @@ class TestEndpoint:
     @pytest.mark.parametrize("tls", [False, True])
     def test_a_slow_client_is_let_go(self, tmp_path: Path, tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         """One byte at a time starts no clock anew. Red with a timeout for each byte instead of one for all."""
-        monkeypatch.setattr(daemon, "CLIENT_SECONDS", 0.5)
+        monkeypatch.setattr(server_module, "CLIENT_SECONDS", 0.5)
         files = certificate(tmp_path, "one") if tls else ("", "")
-        served = Served(daemon.Certificate(*files), state, files[0])
+        served = Served(Certificate(*files), state, files[0])
         client = served.silent()
         if tls:
             client = ssl.create_default_context(cafile=files[0]).wrap_socket(client, server_hostname="db1")
@@ -559,10 +563,12 @@ class TestEndpoint:
         assert time.monotonic() - started < 3
 
     def test_an_endless_head_is_refused(self) -> None:
-        served = Served(daemon.Certificate("", ""), state)
+        served = Served(Certificate("", ""), state)
         client = served.silent()
-        client.sendall(b"GET / HTTP/1.0\r\nX: " + b"x" * daemon.MAX_HEAD)
+        started = time.monotonic()
+        client.sendall(b"GET / HTTP/1.0\r\nX: " + b"x" * MAX_HEAD)
         assert client.recv(1) == b""
+        assert time.monotonic() - started < server_module.CLIENT_SECONDS / 2
 
     def test_a_new_certificate_is_used_at_once_and_a_bad_one_never(self, tmp_path: Path) -> None:
         first, second = certificate(tmp_path, "first"), certificate(tmp_path, "second")
@@ -574,7 +580,7 @@ class TestEndpoint:
                 target.with_suffix(".new").replace(target)
 
         place(*first)
-        known = daemon.Certificate(*map(str, live))
+        known = Certificate(*map(str, live))
         known.load()
         served = Served(known, state, first[0])
         assert served.ask("/replica")[0] == 200
@@ -590,12 +596,11 @@ class TestEndpoint:
 
 
 KEEP = """
-import importlib.util, os, sys
-spec = importlib.util.spec_from_file_location("daemon", sys.argv[1])
-daemon = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(daemon)
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from mysql_endpoint.systemd import kept_listener
 os.environ["LISTEN_PID"] = str(os.getpid())
-print(daemon.kept_listener("127.0.0.1", int(sys.argv[2])).getsockname()[1])
+print(kept_listener("127.0.0.1", int(sys.argv[2])).getsockname()[1])
 """
 
 
@@ -607,7 +612,7 @@ def test_the_listening_socket_outlives_a_restart(tmp_path: Path) -> None:
 
         def start(name: str) -> tuple[str, bytes, int]:
             environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "LISTEN_FDNAMES": name}
-            command = [sys.executable, "-c", KEEP, str(ROLE / "files/mysql_endpoint.py"), str(port)]
+            command = [sys.executable, "-c", KEEP, str(ROLE / "files"), str(port)]
             # As the number 3, which is where systemd puts the first.
             shell = ["bash", "-c", f'exec 3<&{kept.fileno()}; exec "$@"', "bash", *command]
             done = subprocess.run(
@@ -628,10 +633,59 @@ def test_the_listening_socket_outlives_a_restart(tmp_path: Path) -> None:
         assert "Address already in use" in said
 
 
-def test_the_table_is_what_the_daemon_writes() -> None:
-    """Catches a column that is in one of the two only."""
-    text = (ROLE / "vars/main.yml").read_text()
-    table = text[text.index("CREATE TABLE") :]
-    assert tuple(re.findall(r"^    (\w+) (?:CHAR|INT|DATETIME|BOOLEAN|BIGINT|MEDIUMTEXT)", table, re.MULTILINE)) == (
-        daemon.COLUMNS
-    )
+PYMYSQL = """
+class MySQLError(Exception): pass
+class OperationalError(MySQLError): pass
+class InterfaceError(MySQLError): pass
+def connect(**arguments): raise OperationalError(2002, "Connection refused")
+"""
+
+
+def test_the_program_as_it_is_installed(tmp_path: Path) -> None:
+    """Catches an import that the zip file does not hold, and a process that does not survive bad clients quietly."""
+    program = tmp_path / "mysql-endpoint"
+    program.write_bytes(build(ROLE / "files/mysql_endpoint"))
+    (tmp_path / "pymysql").mkdir()
+    (tmp_path / "pymysql/__init__.py").write_text(PYMYSQL)
+    (tmp_path / "pymysql/cursors.py").write_text("class DictCursor: pass")
+    files = certificate(tmp_path, "one")
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    options = [f"--port={port}", "--address=127.0.0.1", "--max-lag=5", "--mysql-user=x", "--mysql-socket=/x"]
+    context = ssl.create_default_context(cafile=files[0])
+
+    def ask() -> tuple[int, str] | None:
+        client = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        try:
+            client.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="db1")
+            client.request("GET", "/primary")
+            answer = client.getresponse()
+            return answer.status, answer.read().decode().strip()
+        except ConnectionRefusedError:
+            return None
+        finally:
+            client.close()
+
+    with subprocess.Popen(
+        [sys.executable, program, *options, f"--certificate={files[0]}", f"--key={files[1]}"],
+        env={"PYTHONPATH": str(tmp_path)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            assert until(ask, "an answer")[0] == 503
+            for junk in (b"", b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01" + b"x" * 300):
+                with socket.create_connection(("127.0.0.1", port), 10) as client:
+                    client.sendall(junk)
+                    client.shutdown(socket.SHUT_WR)
+                    client.recv(100)
+            assert ask() == (503, "MySQL does not answer: Connection refused (MySQL error 2002)")
+        finally:
+            process.terminate()
+        said = process.communicate()[0]
+    assert sorted(said.splitlines()) == [
+        "MySQL does not answer: Connection refused (MySQL error 2002)",
+        "no heartbeat: Connection refused (MySQL error 2002)",
+    ]
+    assert process.returncode == 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import heartbeat as table
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import COLUMNS, Heartbeat, latest
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
+from ansible_collections.foobar.webstack.plugins.modules.mysql_heartbeat import STATE, create
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -100,3 +103,41 @@ def test_statements() -> None:
 
 def test_the_condition_names_each_of_mysql_s_own_schemas() -> None:
     assert NOT_OWN == "NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')"
+
+
+def test_the_table_has_the_columns_that_are_written() -> None:
+    """Catches a column that is in one of the two only."""
+    found = re.findall(r"^  (\w+) (?:CHAR|INT|DATETIME|BOOLEAN|BIGINT|MEDIUMTEXT)", table.CREATE[-1], re.MULTILINE)
+    assert tuple(found) == COLUMNS
+
+
+class Server:
+    """Answers what the module asks, and remembers what it is told to do."""
+
+    def __init__(self, *, writable: bool, found: bool) -> None:
+        self.state = {"writable": int(writable), "found": int(found)}
+        self.done: list[str] = []
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        if statement == STATE:
+            return [self.state]
+        self.done.append(statement)
+        return []
+
+
+@pytest.mark.parametrize(
+    ("writable", "found", "check", "changed", "exists"),
+    [
+        pytest.param(True, False, False, True, True, id="a new source"),
+        pytest.param(True, False, True, True, False, id="a check run creates nothing"),
+        pytest.param(True, True, False, False, True, id="a source that has it"),
+        pytest.param(False, False, False, False, False, id="a replica, where it is still to come"),
+        pytest.param(False, True, False, False, True, id="a replica that has it"),
+    ],
+)
+def test_the_table_is_created_on_the_source_only(
+    writable: bool, found: bool, check: bool, changed: bool, exists: bool
+) -> None:
+    server = Server(writable=writable, found=found)
+    assert create(server, check=check) == {"changed": changed, "writable": writable, "exists": exists}
+    assert server.done == (list(table.CREATE) if changed and not check else [])

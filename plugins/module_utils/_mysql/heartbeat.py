@@ -1,4 +1,4 @@
-"""The table webstack.heartbeat, in which a source proves what its replica has. Pure.
+"""The table webstack.heartbeat, in which a source proves what its replica has.
 
 Every second the source writes its row: its clock (`written`), and the last moment at which a replica is known to have
 acknowledged everything (`confirmed`). The row replicates, so a replica can tell how far it is behind, and a failover up
@@ -13,12 +13,27 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import STACK_SCHEMA
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NO_SUCH_TABLE, STACK_SCHEMA
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
 
 UTC = timezone.utc  # noqa: UP017
 
 TABLE = f"{STACK_SCHEMA}.heartbeat"
 COLUMNS = ("server_uuid", "server_id", "written", "confirmed", "semi_sync", "timeout_ms", "gtid_executed")
+
+CREATE = (
+    f"CREATE DATABASE IF NOT EXISTS {STACK_SCHEMA}",
+    f"""CREATE TABLE IF NOT EXISTS {TABLE} (
+  server_uuid CHAR(36) CHARACTER SET ascii NOT NULL PRIMARY KEY,
+  server_id INT UNSIGNED NOT NULL,
+  written DATETIME(6) NOT NULL,
+  confirmed DATETIME(6) NULL,
+  semi_sync BOOLEAN NOT NULL,
+  timeout_ms BIGINT UNSIGNED NOT NULL,
+  gtid_executed MEDIUMTEXT CHARACTER SET ascii NOT NULL
+) ENGINE = InnoDB""",
+)
+"""The statements that create the table."""
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM {TABLE}"  # noqa: S608
 """All rows: one for each server that was ever the source."""
@@ -108,3 +123,13 @@ def latest(heartbeats: Collection[Heartbeat], sources: Collection[str]) -> Heart
     """
     own = [each for each in heartbeats if each.server_uuid in sources]
     return max(own or heartbeats, key=lambda each: each.written, default=None)
+
+
+def read(server: Server) -> list[Heartbeat]:
+    """The rows that the server has, none where the table does not exist yet."""
+    try:
+        return [Heartbeat.from_row(row) for row in server.rows(SELECT)]
+    except ServerError as error:
+        if error.number in NO_SUCH_TABLE:
+            return []
+        raise

@@ -8,10 +8,9 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import heartbeat
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import Heartbeat
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NO_SUCH_TABLE, NOT_OWN
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server
 
 COMMIT_SECONDS = 2
 """For a commit that waits for its acknowledgement, so that a replica has it and its source not yet (AFTER_SYNC)."""
@@ -62,7 +61,6 @@ def observe(server: Server) -> dict[str, Any]:
     databases = server.rows(f"SELECT 1 AS there FROM information_schema.SCHEMATA WHERE SCHEMA_NAME {NOT_OWN} LIMIT 1")  # noqa: S608
     channels = server.rows(CHANNEL)
     channel = channels[0] if channels and channels[0]["source_host"] else None
-    heartbeats = read_heartbeats(server)
     writable = variables["read_only"] == "OFF" and variables["super_read_only"] == "OFF"
     facts = Facts(
         answers=True,
@@ -84,18 +82,8 @@ def observe(server: Server) -> dict[str, Any]:
         "semi_sync_replicas": int(status.get("rpl_semi_sync_source_clients", 0)),
         "semi_sync_timeout_ms": int(variables.get("rpl_semi_sync_source_timeout", 0)),
         "channel": channel and channel_data(channel),
-        "heartbeats": [found.as_data() for found in heartbeats],
+        "heartbeats": [found.as_data() for found in heartbeat.read(server)],
     }
-
-
-def read_heartbeats(server: Server) -> list[Heartbeat]:
-    """The rows of the heartbeat table, none where it does not exist yet."""
-    try:
-        return [Heartbeat.from_row(row) for row in server.rows(heartbeat.SELECT)]
-    except ServerError as error:
-        if error.number in NO_SUCH_TABLE:
-            return []
-        raise
 
 
 def channel_data(row: Mapping[str, Any]) -> dict[str, Any]:
