@@ -20,7 +20,7 @@ options:
     description:
       - Flows, each a dict. C(name) is unique.
       - C(to) is the group (or list of groups) that listens.
-      - C(from) is the group (or list of groups) that opens connections, or C(any) for anybody.
+      - C(from) is the group (or list of groups) that opens connections, or C(any) for any address.
       - C(ports) is a list of ports, left out with the protocol C(vrrp).
       - C(protocol) is C(tcp), which is the default, C(udp) or C(vrrp).
     type: list
@@ -43,8 +43,8 @@ options:
   optional:
     description:
       - Groups that the inventory may lack; none if not given.
-      - A flow is read as if it did not name those that are absent or empty, and makes no rule where that leaves nobody
-        to speak or to listen.
+      - A flow is read as if it did not name those that are absent or empty. One that is left without a source or a
+        target makes no rule.
     type: list
     elements: str
 seealso:
@@ -85,7 +85,7 @@ _value:
       type: list
       elements: int
     addresses:
-      description: IPv4 and IPv6 addresses of the others, or the networks C(0.0.0.0/0) and C(::/0) for anybody.
+      description: IPv4 and IPv6 addresses of the others, or the networks C(0.0.0.0/0) and C(::/0) for any address.
       type: list
       elements: str
   sample:

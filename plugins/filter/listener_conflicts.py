@@ -10,7 +10,7 @@ author: The foobar.webstack maintainers
 description:
   - Finds the programs that would listen on the same port of the same address of a host, because the host is in the
     groups of both. Returns one sentence for each such pair and port, which names the host, the programs with their
-    groups, the port, and what to change. An empty list is good news.
+    groups, the port, and what to change.
   - Every address overlaps with V(*), every IPv4 address with V(0.0.0.0), every IPv6 address with V(::). Two different
     addresses of the same host do not overlap, such as V(127.0.0.1) and the address at which the others reach it.
   - Listeners of one program never conflict here; many sites of nginx share a port, and HAProxy's own role refuses the

@@ -13,7 +13,7 @@ description:
   - A host's entry is C(mysql_replication_settings) of the role P(foobar.webstack.mysql_replication#role).
   - Refused, with a message that says what to write instead, are an empty list, no primary or more than one, a host
     that is unknown, listed twice or without an address, a C(mysql_role) that is missing or unknown, a C(mysql_source)
-    that is not another database host or leads round in a circle, an address or C(server_id) that two hosts share, and
+    that is not another database host or is part of a cycle, an address or C(server_id) that two hosts share, and
     a value of the wrong type or out of range.
 positional: hostvars, actual
 options:

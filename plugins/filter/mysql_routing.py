@@ -12,9 +12,9 @@ description:
     which the HAProxy of an application host finds the server that takes writes, and a replica to read from. It asks
     the role P(foobar.webstack.mysql_endpoint#role) of every database host.
   - C(mysql-write) leads to whichever server takes writes. C(mysql-read) leads to a replica; where none is fit, to the
-    primary, and when that is gone, too, to whoever answers. C(mysql-any) is what the latter are known by.
-  - The servers for the last two cases are called C(<host>-primary) and C(<host>-any). They are backups that are not
-    asked themselves, but C(track) the servers of C(mysql-write) and C(mysql-any).
+    primary, and when that is gone, too, to any server that answers, which C(mysql-any) knows.
+  - The servers for the last two cases are called C(<host>-primary) and C(<host>-any). They are backups without
+    a health check of their own, which C(track) the servers of C(mysql-write) and C(mysql-any).
   - Refused, with a message that says what to write instead, are settings without hosts, ports out of range, one port
     for both purposes, and host names that HAProxy does not take or that are those of such a backup.
 positional: endpoint_port, ca_file, address, write_port, read_port

@@ -188,12 +188,12 @@ BAD_DATABASES: list[tuple[Any, list[Any] | None, str]] = [
     (
         database_servers(db1={"mysql_source": "db2"}),
         None,
-        "db1: mysql_source is 'db2' and mysql_role is primary; remove mysql_source, a primary replicates from nobody",
+        "db1: mysql_source is 'db2' and mysql_role is primary; remove mysql_source, which only a replica has",
     ),
     (
         database_servers(db2={"mysql_source": "db3"}, db3={"mysql_source": "db2"}),
         None,
-        "databases: mysql_source leads round in a circle (db2 -> db3 -> db2); "
+        "databases: mysql_source forms a cycle (db2 -> db3 -> db2); "
         "leave mysql_source out on one of them to replicate from the primary db1",
     ),
 ]
@@ -213,7 +213,7 @@ def test_bad_databases(hostvars: Any, hosts: list[Any] | None, message: str) -> 
     assert str(error.value) == message
 
 
-def test_a_circle_is_named_without_the_hosts_that_only_lead_into_it() -> None:
+def test_a_cycle_is_named_without_the_hosts_that_only_lead_into_it() -> None:
     hostvars = inventory("db1", "db2", "db3", "db4")
     sources = {"db2": "db3", "db3": "db4", "db4": "db3"}
     for name, variables in hostvars.items():

@@ -124,7 +124,7 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
     A replica may replicate from another replica (`mysql_source`), as long as every chain ends at the primary.
 
     Raises TopologyError when there is not exactly one primary, when two hosts share an address or a server_id, and when
-    a `mysql_source` stands on the primary, names no database host, names its own host, or leads round in a circle.
+    a `mysql_source` stands on the primary, names no database host, names its own host, or is part of a cycle.
     """
     primary = _only_primary(hosts)
     refuse_shared_addresses(hosts, "databases")
@@ -137,7 +137,7 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
         )
     endpoints = {host.name: Endpoint(host.name, host.address, host.port) for host in hosts}
     sources = {host.name: _source(host, primary, endpoints) for host in hosts if host is not primary}
-    _refuse_circles(sources, primary)
+    _refuse_cycles(sources, primary)
     replicas: dict[str, list[Endpoint]] = {host.name: [] for host in hosts}
     for name, source in sources.items():
         replicas[source].append(endpoints[name])
@@ -179,7 +179,7 @@ def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[D
     primary = writable[0] if writable else _holder(meant.name, [host.name for host in hosts], found)
     if primary == meant.name:
         return list(hosts)
-    # Who was to replicate from the new primary, or through it, now replicates from it as everybody else.
+    # Every other host now replicates from the new primary, whatever mysql_source says.
     return [replace(host, role="primary" if host.name == primary else "replica", source=None) for host in hosts]
 
 
@@ -246,7 +246,7 @@ def _only_primary(hosts: Sequence[DatabaseHost]) -> DatabaseHost:
     if primary.source is not None:
         raise TopologyError(
             f"{primary.name}: mysql_source is {shown(primary.source)} and mysql_role is primary; "
-            "remove mysql_source, a primary replicates from nobody"
+            "remove mysql_source, which only a replica has"
         )
     return primary
 
@@ -267,7 +267,7 @@ def _source(host: DatabaseHost, primary: DatabaseHost, endpoints: Mapping[str, E
     )
 
 
-def _refuse_circles(sources: Mapping[str, str], primary: DatabaseHost) -> None:
+def _refuse_cycles(sources: Mapping[str, str], primary: DatabaseHost) -> None:
     """Follow every replica's sources up to the primary; what is known to lead there is not followed again."""
     arriving = {primary.name}
     for start in sources:
@@ -275,9 +275,9 @@ def _refuse_circles(sources: Mapping[str, str], primary: DatabaseHost) -> None:
         name = start
         while name not in arriving:
             if name in path:
-                circle = [*path][[*path].index(name) :]
+                cycle = [*path][[*path].index(name) :]
                 raise TopologyError(
-                    f"databases: mysql_source leads round in a circle ({' -> '.join([*circle, name])}); "
+                    f"databases: mysql_source forms a cycle ({' -> '.join([*cycle, name])}); "
                     f"leave mysql_source out on one of them to replicate from the primary {primary.name}"
                 )
             path[name] = None

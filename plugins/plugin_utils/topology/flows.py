@@ -23,14 +23,14 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
 
 PROTOCOLS = ("tcp", "udp", "vrrp")
 """What a flow may be. VRRP is an IP protocol of its own, without ports."""
-ANYBODY = ("0.0.0.0/0", "::/0")
+ANY_ADDRESS = ("0.0.0.0/0", "::/0")
 
 _FLOW_KEYS = ("name", "to", "from", "ports", "protocol")
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Hosts of the groups `sources` (None: anybody) may open connections to `ports` of the hosts of `targets`."""
+    """Hosts of the groups `sources` (None: any address) may open connections to `ports` of the hosts of `targets`."""
 
     name: str
     protocol: str
@@ -41,7 +41,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FirewallRule:
-    """What one host lets in, or may open. `addresses` None: from or to anybody. `ports` is empty with VRRP."""
+    """What one host lets in, or may open. `addresses` None: from or to any address. `ports` is empty with VRRP."""
 
     name: str
     direction: Literal["in", "out"]
@@ -50,13 +50,13 @@ class FirewallRule:
     addresses: tuple[Address, ...] | None
 
     def as_data(self) -> dict[str, Any]:
-        """The rule as plain data: the same keys, IPv6 compressed, anybody as the two networks that hold everybody."""
+        """The rule as plain data: the same keys, IPv6 compressed, any address as the networks of both families."""
         return {
             "name": self.name,
             "direction": self.direction,
             "protocol": self.protocol,
             "ports": list(self.ports),
-            "addresses": list(ANYBODY) if self.addresses is None else [str(address) for address in self.addresses],
+            "addresses": list(ANY_ADDRESS) if self.addresses is None else [str(address) for address in self.addresses],
         }
 
 
@@ -75,7 +75,7 @@ def host_rules(
     a rule that would have no address is none.
 
     `optional` are groups that the inventory may lack: what a flow says of one that is absent or empty does not count,
-    and where that leaves nobody to speak or to listen the flow is dropped.
+    and a flow that is left without a source or a target is dropped.
 
     Reads of each host that a rule names, and of `host`: what `address` reads.
 

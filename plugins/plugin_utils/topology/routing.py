@@ -1,10 +1,11 @@
 """How the HAProxy of an application host leads to the databases: it asks each server's endpoint what the server is.
 
-Three proxies know the health of every server: `mysql-write` the one that takes writes, `mysql-read` the replicas that
-are not far behind, `mysql-any` whoever answers. An application connects to the first two, which listen on its own host.
+Three proxies check the health of every server: `mysql-write` looks for the one that takes writes, `mysql-read` for
+replicas that are not far behind, `mysql-any` for any that answers. Applications connect to the first two, which listen
+on the application's own host.
 
 When no replica is fit to read from, `mysql-read` falls back to stand-ins: the primary, and when that is gone, too,
-whoever answers. A stand-in is not asked itself, it has the health that another proxy knows (`track`).
+any server that answers. A stand-in has no health check of its own, it shares that of another proxy (`track`).
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
 WRITE, READ, ANY = "mysql-write", "mysql-read", "mysql-any"
 
 _WHERE = "databases"
-# The stand-ins of mysql-read in the order in which they are used: what their names end in, and whose health they have.
+# The stand-ins of mysql-read in the order in which they are used: suffix of the name, and whose health they share.
 _STAND_INS = (("primary", WRITE), ("any", ANY))
-# What the endpoint is asked, and the name by which it is asked.
+# The Host header of the health checks.
 _ENDPOINT_HOST = "mysql-endpoint"
-# Down within a second, and then nobody stays on it.
+# Down within a second, and its connections are closed.
 _FAST = ("fastinter 250ms", "on-marked-down shutdown-sessions")
 # A client of a stand-in leaves it as soon as a replica is fit again.
 _LEAVE_STAND_INS = "on-marked-up shutdown-backup-sessions"

@@ -42,7 +42,7 @@ _short.maxstring = _short.maxother = 80
 
 
 class TopologyError(ValueError):
-    """An inventory that cannot be meant. The message names the host or group, the variable and the fix."""
+    """An invalid inventory. The message names the host or group, the variable and the fix."""
 
 
 # --- predicates -------------------------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def listed(names: Iterable[str]) -> str:
 
 def _whole_number(value: object) -> int | None:
     found = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
-    # True and False are integers to Python, and no numbers to anybody else.
+    # To Python, True and False are integers, too.
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
