@@ -279,7 +279,7 @@ def test_broken_configuration_stops_the_play_and_the_old_one_serves(host, play, 
 def test_bad_data_is_named_before_anything_changes(play, request_):
     result = play(nginx_sites=[{"name": "www", "default": True, "proxy": [{"location": "/", "upstream": "ap"}]}])
     assert result.returncode != 0
-    assert 'passes / to the upstream "ap", which nginx_upstreams does not have; use one of: app' in result.stdout
+    assert 'passes / to the upstream "ap", which is not defined; use one of: app' in result.stdout
     assert request_().status == 200
 
 

@@ -160,7 +160,7 @@ def _front(entry: _Entry, backends: list[str], quic: bool) -> Iterator[str]:
     for name in [proxy.default_backend or "", *(route.backend for route in proxy.use_backends)]:
         # An expression makes a name at run time.
         if name and "%[" not in name and name not in backends:
-            instead = f"use one of: {listed(dict.fromkeys(backends))}" if backends else "add it to haproxy_backends"
+            instead = f"use one of: {', '.join(dict.fromkeys(backends))}" if backends else "add it to haproxy_backends"
             yield f'{entry.where} uses the backend "{name}", which is not defined; {instead}.'
     given = [option for option in _HTTP_ONLY if getattr(proxy, option) not in (None, False, ())]
     if given and proxy.mode is not Mode.HTTP:

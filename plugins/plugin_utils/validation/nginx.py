@@ -76,7 +76,7 @@ def _site(site: Site, configuration: Configuration, status: Mapping[str, Any]) -
     upstreams = [upstream.name for upstream in configuration.upstreams]
     for proxied in site.proxy:
         if proxied.upstream not in upstreams:
-            instead = f"use one of: {listed(upstreams)}" if upstreams else "add it to nginx_upstreams"
+            instead = f"use one of: {', '.join(upstreams)}" if upstreams else "add it to nginx_upstreams"
             yield (
                 f'{where} passes {proxied.location} to the upstream "{proxied.upstream}", '
                 f"which is not defined; {instead}."
