@@ -1,22 +1,22 @@
-"""The helper of the role certificates: what is due and when a program is told, in a folder instead of a host."""
+"""The program webstack-certificates: what is due and when a program is reloaded, in a folder instead of a host."""
 
 import datetime
-import importlib.util
 import ipaddress
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils import _x509
+from ansible_collections.foobar.webstack.plugins.module_utils._process import RefusedError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from webstack_certificates import activation, due, settings, store
 
-HELPER = Path(__file__).resolve().parents[2] / "roles/certificates/files/webstack_certificates.py"
 ENTRY = {
     "name": "web",
     "provider": "ca",
@@ -36,7 +36,7 @@ def pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 class Authority:
-    """A CA that signs whatever it is told to."""
+    """A CA that signs whatever it is asked to."""
 
     def __init__(self) -> None:
         self.key = ec.generate_private_key(ec.SECP256R1())
@@ -66,39 +66,43 @@ def ca() -> Authority:
     return Authority()
 
 
-@pytest.fixture
-def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: Authority) -> ModuleType:
-    """The helper, on a host on which nginx does not run."""
-    specification = importlib.util.spec_from_file_location("webstack_certificates", HELPER)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    monkeypatch.setattr(module, "TLS", tmp_path)
-    monkeypatch.setattr(module, "unit_state", lambda unit: (False, 0))
+@pytest.fixture(autouse=True)
+def blank_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca: Authority) -> None:
+    """A host without certificates, on which nginx does not run."""
+    monkeypatch.setattr(store, "TLS", tmp_path)
+    monkeypatch.setattr(activation, "unit_state", lambda unit: (False, 0))
     (tmp_path / ".store").mkdir()
     (tmp_path / "ca.pem").write_text(ca.pem)
-    return module
+
+
+def wanted(rotate: list[str] | None = None, directory: str = "https://acme/dir", **entry: Any) -> dict[str, Any]:
+    """The settings that the role hands over, as data."""
+    server = {"directory": directory, "email": "a@b", "listen": "127.0.0.1:1", "ca": ""}
+    return {"renewal_days": 30, "certificates": [ENTRY | entry], "rotate": rotate or [], "acme": server}
+
+
+def certificate(**entry: Any) -> settings.Certificate:
+    return settings.of_data(wanted(**entry)).certificates[0]
 
 
 @pytest.fixture
-def host(helper: ModuleType) -> Callable[..., dict[str, Any]]:
-    """A run of the role on the host: what the helper says."""
+def host() -> Callable[..., dict[str, Any]]:
+    """A run of the role on the host: what the program prints."""
 
     def converge(dry: bool = False, rotate: list[str] | None = None, **entry: Any) -> dict[str, Any]:
-        acme = {"directory": "https://acme/dir", "email": "a@b", "listen": "127.0.0.1:1", "ca": ""}
-        settings = {"renewal_days": 30, "certificates": [ENTRY | entry], "rotate": rotate or [], "acme": acme}
-        return helper.converge(settings, dry)
+        return due.converge(wanted(rotate, **entry), dry)
 
     return converge
 
 
 @pytest.fixture
-def install(helper: ModuleType, ca: Authority) -> Callable[..., None]:
+def install(ca: Authority) -> Callable[..., None]:
     def put(
         days: float = 397, names: list[str] | None = None, curve: Any = None, source: str = "ca", **entry: Any
     ) -> None:
         key = ec.generate_private_key(curve or ec.SECP256R1())
         chain = ca.sign(key, "web1", names or ENTRY["subject_alt_names"], days)
-        helper.install(ENTRY | entry, source, chain, pem(key))
+        store.install(certificate(**entry), source, chain, pem(key))
 
     return put
 
@@ -125,7 +129,7 @@ def test_nothing_is_due_of_a_good_one(host: Callable[..., Any], install: Callabl
             "a temporary one, because it has expired",
         ),
         ({}, {"provider": "acme"}, None),
-        ({}, {"provider": "files", "sha256": "other"}, "the files are not those that were given"),
+        ({}, {"provider": "files", "sha256": "other"}, "the installed files are not the given ones"),
     ],
 )
 def test_reasons_for_a_new_one(
@@ -140,7 +144,7 @@ def test_rotation_and_another_ca_are_reasons(
     host: Callable[..., Any], install: Callable[..., None], tmp_path: Path, ca: Authority
 ) -> None:
     install()
-    assert host(rotate=["web"], dry=True)["due"] == {"web": "it was asked for"}
+    assert host(rotate=["web"], dry=True)["due"] == {"web": "its rotation was requested"}
     (tmp_path / "ca.pem").write_text(ca.pem + Authority().pem)
     assert host(dry=True)["due"] == {}, "a second one that is trusted issues nothing"
     (tmp_path / "ca.pem").write_text(Authority().pem + ca.pem)
@@ -151,26 +155,26 @@ def test_rotation_and_another_ca_are_reasons(
     ("source", "days", "directory", "reason"),
     [
         ("ca", 397, "https://acme/dir", "there is none yet"),
-        ("acme https://acme/dir", 397, "https://acme/dir", ""),
+        ("acme https://acme/dir", 397, "https://acme/dir", None),
         ("acme https://acme/dir", 20, "https://acme/dir", "it expires soon"),
         ("acme https://staging/dir", 397, "https://acme/dir", "another CA issued it"),
     ],
 )
 def test_acme_is_asked_for_a_reason(
-    helper: ModuleType, install: Callable[..., None], source: str, days: float, directory: str, reason: str
+    install: Callable[..., None], source: str, days: float, directory: str, reason: str | None
 ) -> None:
     install(source=source, days=days)
-    settings = {"renewal_days": 30, "acme": {"directory": directory}}
-    assert helper.acme_due(ENTRY | {"provider": "acme"}, settings) == reason
+    read = settings.of_data(wanted(directory=directory, provider="acme"))
+    assert due.acme_due(read.certificates[0], read) == reason
 
 
-def test_short_lived_certificate_is_renewed_in_its_last_third(helper: ModuleType) -> None:
+def test_short_lived_certificate_is_renewed_in_its_last_third() -> None:
     """Otherwise one that lives no longer than the window would be renewed by every run."""
     authority = Authority()
     key = ec.generate_private_key(ec.SECP256R1())
     leaf = x509.load_pem_x509_certificate(authority.sign(key, "x", ["DNS:x"], 300).encode())
-    assert helper.expires_soon(leaf, 500) is False
-    assert helper.expires_soon(leaf, 301) is True
+    assert _x509.expires_soon(leaf, 500, NOW) is False
+    assert _x509.expires_soon(leaf, 301, NOW) is True
 
 
 def test_a_check_run_changes_nothing(host: Callable[..., Any], tmp_path: Path) -> None:
@@ -178,10 +182,10 @@ def test_a_check_run_changes_nothing(host: Callable[..., Any], tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.rglob("*")) == [".store", "ca.pem"]
 
 
-def test_pair_that_does_not_belong_together_is_not_installed(helper: ModuleType, ca: Authority) -> None:
+def test_pair_that_does_not_belong_together_is_not_installed(ca: Authority) -> None:
     key, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    with pytest.raises(helper.ProblemError, match="do not belong together; nothing was changed"):
-        helper.install(ENTRY, "ca", ca.sign(key, "web1", ["DNS:web1"], 397), pem(other))
+    with pytest.raises(RefusedError, match="do not match; nothing was changed"):
+        store.install(certificate(), "ca", ca.sign(key, "web1", ["DNS:web1"], 397), pem(other))
 
 
 def test_a_new_version_leaves_nothing_of_the_old(install: Callable[..., None], tmp_path: Path) -> None:
@@ -212,29 +216,27 @@ def test_shape_is_repaired(host: Callable[..., Any], install: Callable[..., None
 
 
 @pytest.mark.parametrize(
-    ("running", "started", "told"),
+    ("running", "started", "reloaded"),
     [(False, 0, False), (True, 0, True), (True, 10**18, False)],
     ids=["it does not run", "it started before", "it started after"],
 )
-def test_a_program_is_told_once_and_only_if_it_cannot_know(
-    helper: ModuleType,
+def test_a_program_is_reloaded_once_and_only_if_it_started_before(
     host: Callable[..., Any],
     install: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
     running: bool,
     started: int,
-    told: bool,
+    reloaded: bool,
 ) -> None:
     install()
     host()
-    monkeypatch.setattr(helper, "unit_state", lambda unit: (running, started))
-    assert host()["changed"] == ["web: told nginx"] * told
+    monkeypatch.setattr(activation, "unit_state", lambda unit: (running, started))
+    assert host()["changed"] == ["web: nginx reads the new certificate"] * reloaded
     assert host()["changed"] == []
-    assert helper.store("web").joinpath("activated").exists() == running
+    assert store.folder("web").joinpath("activated").exists() == running
 
 
-def test_changed_trust_is_told_as_well(
-    helper: ModuleType,
+def test_changed_trust_is_activated_as_well(
     host: Callable[..., Any],
     install: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
@@ -242,22 +244,22 @@ def test_changed_trust_is_told_as_well(
 ) -> None:
     install()
     host()
-    monkeypatch.setattr(helper, "unit_state", lambda unit: (True, helper.now_mark()["time"]))
+    monkeypatch.setattr(activation, "unit_state", lambda unit: (True, store.Moment.now().time))
     assert host()["changed"] == [], "it started with both"
-    started = helper.now_mark()["time"]
-    monkeypatch.setattr(helper, "unit_state", lambda unit: (True, started))
+    started = store.Moment.now().time
+    monkeypatch.setattr(activation, "unit_state", lambda unit: (True, started))
     with (tmp_path / "ca.pem").open("a") as trust:
         trust.write(Authority().pem)
-    assert host()["changed"] == ["web: told nginx"]
+    assert host()["changed"] == ["web: nginx reads the new certificate"]
 
 
-def test_a_program_that_cannot_be_told_is_a_sentence(
-    helper: ModuleType, host: Callable[..., Any], install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_a_program_that_cannot_be_reloaded_is_a_sentence(
+    host: Callable[..., Any], install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install()
-    monkeypatch.setattr(helper, "unit_state", lambda unit: (True, 0))
-    sentence = "web: the new certificate is in place, but false failed: ; once that is repaired, run the play again"
-    with pytest.raises(helper.ProblemError, match=re.escape(sentence)):
+    monkeypatch.setattr(activation, "unit_state", lambda unit: (True, 0))
+    sentence = "web: the new certificate is in place, but false failed: ; fix that and run the play again"
+    with pytest.raises(RefusedError, match=re.escape(sentence)):
         host(activate=["false"])
-    assert not helper.store("web").joinpath("activated").exists()
-    assert json.loads(helper.read(helper.store("settings.json")))["certificates"][0]["activate"] == ["false"]
+    assert not store.folder("web").joinpath("activated").exists()
+    assert json.loads(store.read(store.folder("settings.json")))["certificates"][0]["activate"] == ["false"]

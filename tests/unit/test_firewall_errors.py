@@ -8,7 +8,8 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.firewall_errors import firewall_errors
-from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.firewall import errors
+from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.firewall import RULES, errors
+from role_variables import rendered
 
 DEFAULTS = Path(__file__).resolve().parents[2] / "roles/firewall/defaults/main.yml"
 MYSQL = {"name": "mysql", "protocol": "tcp", "ports": [3306], "addresses": ["198.18.0.21", "2001:db8::22"]}
@@ -97,3 +98,22 @@ def test_every_mistake_is_named() -> None:
 def test_other_data_than_a_dict_is_an_error() -> None:
     with pytest.raises(AnsibleFilterError, match="the input is list; give a dict"):
         firewall_errors([])
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        *({name: [{"name": "/", "ports": ["1"]}]} for name in RULES),
+        {"firewall_ssh_sources": ["any"]},
+        {"firewall_ssh_port": 0},
+        {"firewall_ssh_rate": "many"},
+        {"firewall_ping_rate": "many"},
+        {"firewall_rollback_seconds": 5},
+    ],
+    ids=lambda variables: next(iter(variables)),
+)
+def test_the_role_asks_about_each_of_its_variables(variables: Mapping[str, Any]) -> None:
+    """Catches a variable that the role does not hand to the filter."""
+    assert rendered("firewall", "__firewall_errors") == []
+    [error] = rendered("firewall", "__firewall_errors", **variables)
+    assert error.startswith(next(iter(variables)))

@@ -1,0 +1,214 @@
+"""Mistakes in the data of the role certificates, and in the files on the controller that it names."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ansible_collections.foobar.webstack.plugins.module_utils import _x509
+from ansible_collections.foobar.webstack.plugins.plugin_utils.certificates import (
+    Certificate,
+    Provider,
+    looks_like_address,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import ip, is_address, is_dns_name
+
+LIFETIMES = range(2, 398)
+"""Days. Browsers refuse certificates that live longer (CA/Browser Forum's Baseline Requirements, 6.3.2)."""
+
+# It becomes the name of a folder.
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_HTTPS = re.compile(r"https://[^/ ]+.*")
+_MAIL = re.compile(r"[^@ ]+@[^@ ]+")
+_LISTEN = re.compile(r".+:[0-9]+")
+
+
+@dataclass(frozen=True)
+class Variables:
+    """The role's variables that are checked, with the role's defaults."""
+
+    certificates_list: tuple[Certificate, ...] = ()
+    certificates_ca_directory: str = ".ca"
+    certificates_trusted: tuple[str, ...] = ()
+    certificates_lifetime_days: int = 397
+    certificates_renewal_days: int = 30
+    certificates_acme_directory: str = "https://acme-v02.api.letsencrypt.org/directory"
+    certificates_acme_email: str = ""
+    certificates_acme_account_key: str = ""
+    certificates_acme_ca: str = ""
+    certificates_acme_listen: str = "127.0.0.1:8402"
+
+
+def errors(variables: Variables, files: Mapping[str, str], now: datetime) -> list[str]:
+    """A sentence for each mistake.
+
+    `files` holds the contents of the files on the controller by their paths. Of the own CA's key and of the ACME
+    account's, only whether they are there is looked at.
+    """
+    return [
+        *_of_names(variables),
+        *_of_days(variables),
+        *_of_own_ca(variables, files, now),
+        *(
+            f"certificates_trusted names {path}, which is not a file on the controller; give the path of a PEM file "
+            "with CA certificates."
+            for path in variables.certificates_trusted
+            if os.path.expanduser(path) not in files
+        ),
+        *(error for certificate in variables.certificates_list for error in _of_certificate(certificate, files, now)),
+        *_of_acme(variables, files),
+    ]
+
+
+def _of_names(variables: Variables) -> Iterator[str]:
+    counts = Counter(certificate.name for certificate in variables.certificates_list)
+    for name, count in counts.items():
+        if count > 1:
+            yield f'certificates_list has {count} certificates named "{name}"; give each a name of its own.'
+        if not _NAME.fullmatch(name):
+            yield (
+                f'certificates_list has the name "{name}", which becomes a folder; use small letters, digits, _ and -.'
+            )
+
+
+def _of_days(variables: Variables) -> Iterator[str]:
+    lifetime, renewal = variables.certificates_lifetime_days, variables.certificates_renewal_days
+    if lifetime not in LIFETIMES:
+        yield (
+            f"certificates_lifetime_days is {lifetime}; set it to {LIFETIMES[0]} to {LIFETIMES[-1]} days, since "
+            "browsers refuse certificates that live longer."
+        )
+    if not 1 <= renewal < lifetime:
+        yield (
+            f"certificates_renewal_days is {renewal}; set it to at least 1 and less than certificates_lifetime_days "
+            f"({lifetime}), or every run would renew."
+        )
+
+
+def _of_own_ca(variables: Variables, files: Mapping[str, str], now: datetime) -> Iterator[str]:
+    folder = os.path.expanduser(variables.certificates_ca_directory)
+    certificate, key = os.path.join(folder, "ca.pem"), os.path.join(folder, "ca.key")
+    if certificate not in files:
+        return
+    if key not in files:
+        yield (
+            f"certificates_ca_directory has ca.pem but not ca.key; restore {key} from a backup, or remove ca.pem to "
+            "start with a new CA."
+        )
+    try:
+        ends = _x509.not_after(_x509.load(files[certificate]))
+    except ValueError as reason:
+        yield f"certificates_ca_directory: {certificate} is not a certificate ({reason}); restore it from a backup."
+        return
+    if ends <= now + timedelta(variables.certificates_renewal_days):
+        yield (
+            f"certificates_ca_directory has a CA that expires on {ends:%Y-%m-%d}; replace it: ansible-playbook "
+            "playbooks/rotate_certificates.yml -e webstack_rotate_ca=true"
+        )
+
+
+def _of_certificate(certificate: Certificate, files: Mapping[str, str], now: datetime) -> Iterator[str]:
+    where = f'certificates_list, "{certificate.name}":'
+    if not certificate.names and certificate.provider is not Provider.FILES:
+        yield f"{where} subject_alt_names is empty; list the DNS names and IP addresses by which it is reached."
+    for name, count in Counter(certificate.names).items():
+        yield from (f"{where} {problem}" for problem in _of_name(name, count, certificate.provider))
+    if certificate.activate and not (certificate.unit or certificate.reloaded_unit):
+        yield (
+            f"{where} activate has no unit; set unit to the systemd unit that must be active for "
+            f"{' '.join(certificate.activate)} to be run."
+        )
+    if certificate.provider is Provider.FILES:
+        yield from (f"{where} {problem}" for problem in _of_given(certificate, files, now))
+    elif certificate.certificate or certificate.key:
+        yield (
+            f"{where} certificate and key are for the provider files, and the provider is "
+            f"{certificate.provider.value}; write provider: files, or leave them out."
+        )
+
+
+def _of_name(name: str, count: int, provider: Provider) -> Iterator[str]:
+    if count > 1:
+        yield f"subject_alt_names has {name} {count} times; keep one."
+    if looks_like_address(name):
+        if not is_address(name) or str(ip(name)) != name:
+            yield f"subject_alt_names has {name}, which is not an IP address in its shortest form; correct it."
+    elif not is_dns_name(name, wildcard=True):
+        yield f'subject_alt_names has "{name}", which is neither a DNS name nor an IP address; correct it.'
+    if provider is Provider.ACME and (looks_like_address(name) or name.startswith("*")):
+        yield (
+            f"subject_alt_names has {name}, for which ACME issues no certificate over HTTP-01; leave it out, or use "
+            "the provider ca or files."
+        )
+
+
+def _of_given(certificate: Certificate, files: Mapping[str, str], now: datetime) -> Iterator[str]:
+    """Mistakes in the files of the provider files."""
+    paths = {option: certificate.path(option) for option in ("certificate", "key")}
+    missing = {option: path for option, path in paths.items() if path not in files}
+    for option, path in missing.items():
+        state = f'"{path}", which is not a file on the controller' if path else "missing"
+        yield f"{option} is {state}; give the path of the PEM file."
+    if missing:
+        return
+    chain, key = (files[path] for path in paths.values())
+    if "-----BEGIN CERTIFICATE-----" not in chain:
+        yield (
+            f"certificate is {paths['certificate']}, which contains no certificate; give a PEM file, the server's "
+            "certificate first and the intermediate ones after it."
+        )
+    elif "PRIVATE KEY-----" not in key or "ENCRYPTED" in key:
+        yield (
+            f"key is {paths['key']}, which is not an unencrypted private key; give a PEM file without a passphrase "
+            "(Ansible Vault may encrypt the file)."
+        )
+    else:
+        yield from _of_pair(certificate, chain, key, now)
+
+
+def _of_pair(certificate: Certificate, chain: str, key: str, now: datetime) -> Iterator[str]:
+    where = f"certificate {certificate.path('certificate')}"
+    try:
+        leaf = _x509.load(chain)
+        pair = _x509.belong_together(leaf, key)
+    except ValueError as reason:
+        yield f"{where} or key {certificate.path('key')} cannot be read ({reason}); give PEM files."
+        return
+    if not pair:
+        yield (
+            f"{where} and key {certificate.path('key')} do not match; give the key with which the certificate was "
+            "requested."
+        )
+    if _x509.not_after(leaf) < now:
+        yield f"{where} expired on {_x509.not_after(leaf):%Y-%m-%d}; give a new one."
+    covered = {name.partition(":")[2] for name in _x509.names(leaf)}
+    for name in dict.fromkeys(certificate.names):
+        if name not in covered and re.sub(r"^[^.]+", "*", name) not in covered:
+            yield f"{where} does not cover {name}; give one that does, or leave the name out of subject_alt_names."
+
+
+def _of_acme(variables: Variables, files: Mapping[str, str]) -> Iterator[str]:
+    if not any(certificate.provider is Provider.ACME for certificate in variables.certificates_list):
+        return
+    directory, listen = variables.certificates_acme_directory, variables.certificates_acme_listen
+    if not _HTTPS.fullmatch(directory):
+        yield (
+            f'certificates_acme_directory is "{directory}"; give the URL of an ACME directory, which begins with '
+            "https://"
+        )
+    mail = variables.certificates_acme_email
+    if not _MAIL.fullmatch(mail):
+        yield f'certificates_acme_email is "{mail}"; give the mail address of the ACME account.'
+    if not _LISTEN.fullmatch(listen):
+        yield f'certificates_acme_listen is "{listen}"; give address:port, such as 127.0.0.1:8402.'
+    for variable in ("certificates_acme_ca", "certificates_acme_account_key"):
+        path = getattr(variables, variable)
+        if path and os.path.expanduser(path) not in files:
+            yield (
+                f"{variable} is {path}, which is not a file on the controller; give the path of a PEM file, or leave "
+                "it out."
+            )
