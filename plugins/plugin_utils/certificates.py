@@ -34,13 +34,13 @@ class Certificate:
     name: str
     provider: Provider = Provider.CA
     subject_alt_names: tuple[str, ...] = ()
-    group: str = ""
+    group: str | None = None
     combined: bool = False
     activate: tuple[str, ...] = ()
-    unit: str = ""
-    key_type: str = ""
-    certificate: str = ""
-    key: str = ""
+    unit: str | None = None
+    key_type: str | None = None
+    certificate: str | None = None
+    key: str | None = None
 
     @property
     def names(self) -> list[str]:
@@ -54,8 +54,8 @@ class Certificate:
         return self.activate[2] if is_reload else ""
 
     def path(self, option: str) -> str:
-        """The option `certificate` or `key`, with the user's home folder for `~`."""
-        return os.path.expanduser({"certificate": self.certificate, "key": self.key}[option])
+        """The option `certificate` or `key`, with the user's home folder for `~`; empty when it is not given."""
+        return os.path.expanduser({"certificate": self.certificate, "key": self.key}[option] or "")
 
 
 def certificates(data: Iterable[Mapping[str, Any]]) -> list[Certificate]:
@@ -83,7 +83,7 @@ def _entry(certificate: Certificate, key_type: str, files: Mapping[str, str]) ->
         "name": certificate.name,
         "provider": certificate.provider.value,
         "subject_alt_names": list(dict.fromkeys(names)),
-        "group": certificate.group,
+        "group": certificate.group or "",
         "combined": certificate.combined,
         "activate": list(certificate.activate),
         "unit": certificate.unit or certificate.reloaded_unit,

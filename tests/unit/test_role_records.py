@@ -7,12 +7,14 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 import yaml
+from ansible_collections.foobar.webstack.plugins.plugin_utils.certificates import Certificate
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy import model as haproxy
 from ansible_collections.foobar.webstack.plugins.plugin_utils.nginx import model as nginx
 from ansible_collections.foobar.webstack.plugins.plugin_utils.records import as_data, read
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 RECORDS: list[tuple[str, type[Any]]] = [
+    ("certificates_list", Certificate),
     ("haproxy_frontends", haproxy.Proxy),
     ("haproxy_backends", haproxy.Proxy),
     ("haproxy_listens", haproxy.Proxy),
