@@ -145,7 +145,7 @@ def main(trial: Trial, argv: Sequence[str], usage: str | None, more: Mapping[str
     else:
         valid = (name in _COMMANDS or name in more) and not arguments
     if not valid:
-        print(usage, file=sys.stderr)
+        sys.stderr.write(f"{usage}\n")
         return 1
     try:
         with locked(trial.previous.parent):
@@ -153,30 +153,34 @@ def main(trial: Trial, argv: Sequence[str], usage: str | None, more: Mapping[str
                 more[name]()
                 return 0
             if name == "try":
-                print(attempt(trial, int(arguments[0]), program).value)
+                _say(attempt(trial, int(arguments[0]), program).value)
                 return 0
             return _COMMANDS[name](trial)
     except RefusedError as refusal:
-        print(refusal, file=sys.stderr)
+        sys.stderr.write(f"{refusal}\n")
         return 1
 
 
 def _check(trial: Trial) -> int:
-    print(check(trial).value)
+    _say(check(trial).value)
     return 0
 
 
 def _keep(trial: Trial) -> int:
     if keep(trial):
         return 0
-    print(f"The {trial.noun} had been rolled back before the confirmation arrived.")
+    _say(f"The {trial.noun} had been rolled back before the confirmation arrived.")
     return ROLLED_BACK
 
 
 def _rollback(trial: Trial) -> int:
     if rollback(trial):
-        print(f"Nothing confirmed the new {trial.noun} in time; the previous state is back.")
+        _say(f"Nothing confirmed the new {trial.noun} in time; the previous state is back.")
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 _COMMANDS = {"check": _check, "keep": _keep, "rollback": _rollback}

@@ -34,7 +34,7 @@ def of_environment(environment: Mapping[str, str]) -> Session | None:
     """The session that the environment describes."""
     if "SSH_CONNECTION" not in environment:
         return None
-    address, port, *_ = environment["SSH_CONNECTION"].split()
+    address, port = environment["SSH_CONNECTION"].split()[:2]
     return Session(environment.get("USER", "root"), address, port)
 
 
@@ -46,8 +46,8 @@ def current(processes: Path = Path("/proc")) -> Session | None:
     process = os.getpid()
     while process > 1:
         folder = processes / str(process)
-        entries = [entry.partition(b"=") for entry in (folder / "environ").read_bytes().split(b"\0") if b"=" in entry]
-        found = of_environment({name.decode(): value.decode(errors="replace") for name, _, value in entries})
+        entries = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
+        found = of_environment(dict(entry.split("=", 1) for entry in entries if "=" in entry))
         if found:
             return found
         process = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
