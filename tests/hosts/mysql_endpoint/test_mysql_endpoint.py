@@ -73,7 +73,8 @@ def test_the_source_s_heartbeat_is_on_every_server_and_goes_on(servers):
         first = state(host)["heartbeat"]
         assert first["server_uuid"] == uuid, name
         eventually(
-            lambda host=host, first=first: state(host)["heartbeat"]["written"] > first["written"], f"{name}: a beat"
+            lambda host=host, first=first: state(host)["heartbeat"]["written"] > first["written"],
+            f"{name}: the next heartbeat",
         )
 
 
