@@ -89,6 +89,8 @@ def with_sentences(result: dict[str, Any], variables: Mapping[str, Any]) -> dict
     caller = Caller.of(variables)
     if reasons := result.get("reasons"):
         result["msg"] = f"{'. '.join(sentences(reasons, caller))}."
+        # It has the module's own message; without it, Ansible takes the new one.
+        result.pop("exception", None)
     if warnings := result.get("warning_reasons"):
         result["warnings"] = [*result.get("warnings", []), *(f"{text}." for text in sentences(warnings, caller))]
     return result

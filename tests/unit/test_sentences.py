@@ -188,7 +188,10 @@ def test_without_a_catalogue_a_reason_can_be_read() -> None:
 def test_a_module_s_reasons_become_its_message_and_warnings() -> None:
     error = ReasonError(reason(Plan.CHANNEL_REMOVED))
     warning = reason(Plan.RUNS_WITH_ERRANT, gtids="a:1").as_data()
-    result = with_sentences({**error.as_result(), "warning_reasons": [warning], "warnings": ["old"]}, {})
+    result = with_sentences(
+        {**error.as_result(), "warning_reasons": [warning], "warnings": ["old"], "exception": "x"}, {}
+    )
+    assert "exception" not in result, "Ansible would show the module's own message in the place of the new one"
     assert result["msg"] == "Somebody removed the channel meanwhile."
     assert result["warnings"][0] == "old"
     assert result["warnings"][1].startswith("This replica has transactions that its source has not: a:1. It")
