@@ -16,7 +16,8 @@ positional: databases, application, everyone, candidate, powered_off, accepted_l
 options:
   _input:
     description:
-      - What C(foobar.webstack.mysql_server_info) has returned, by host. Hosts that did not answer are left out.
+      - What C(foobar.webstack.mysql_server_info) has returned, by host. What has no C(role), as of a host that could
+        not be reached, is left out.
     type: dict
     required: true
   databases:
@@ -104,6 +105,10 @@ _value:
         - Whether writes are to wait although there is no replica now, because they are to wait for one for ever (a
           timeout of semi-synchronous replication of a day or more). Null where that stays as it is.
       type: bool
+    next:
+      description: How things are when that is done, and what is left to do, in the form of the refusals.
+      type: list
+      elements: dict
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -137,7 +142,7 @@ def mysql_failover(
             accepted_errant=accepted_errant,
             margin=float(margin),
         )
-        return decide(evidence, request).as_data()
+        return decide({name: found for name, found in evidence.items() if "role" in found}, request).as_data()
     except ValueError as error:
         raise AnsibleFilterError(f"failover: {error}") from error
 

@@ -51,6 +51,10 @@ _value:
     fresh:
       description: Whether that host has no data.
       type: bool
+    plan:
+      description: What is done, in the form of the refusals.
+      type: list
+      elements: dict
     refusals:
       description: Why nothing may be done, each a C(code) with C(data) for P(foobar.webstack.reasons#filter).
       type: list

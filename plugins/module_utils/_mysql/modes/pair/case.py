@@ -72,6 +72,9 @@ class Code(str, Enum):
     ACCEPTED_ANY_LOSS = "failover.accepted_any_loss"
     ACCEPTED_UNKNOWN = "failover.accepted_unknown"
 
+    WITHOUT_REPLICA = "failover.without_replica"
+    TAKES_WRITES = "failover.takes_writes"
+
 
 @dataclass(frozen=True)
 class Request:

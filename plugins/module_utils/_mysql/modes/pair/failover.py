@@ -55,6 +55,13 @@ class Verdict:
     wait_no_replica: bool | None = None
     """Whether writes are to wait although there is no replica now; None where that stays as it is."""
 
+    @property
+    def next(self) -> Reason:
+        """How things are when that is done, and what is left to do."""
+        if self.old:
+            return reason(Code.WITHOUT_REPLICA, candidate=self.candidate, old=self.old)
+        return reason(Code.TAKES_WRITES, candidate=self.candidate)
+
     def as_data(self) -> dict[str, Any]:
         return {
             "candidate": self.candidate,
@@ -67,6 +74,7 @@ class Verdict:
             "notes": [each.as_data() for each in self.notes],
             "lost_seconds": self.lost_seconds,
             "wait_no_replica": self.wait_no_replica,
+            "next": [self.next.as_data()],
         }
 
 

@@ -12,12 +12,16 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles impor
 
 
 class Code(str, Enum):
-    """Why no host comes back."""
+    """Why no host comes back, and what is done."""
 
     UNKNOWN_HOST = "rejoin.unknown_host"
     NOT_ONE_PRIMARY = "rejoin.not_one_primary"
     OTHER_IS_FENCED = "rejoin.other_is_fenced"
     AMBIGUOUS = "rejoin.ambiguous"
+
+    COMES_BACK = "rejoin.comes_back"
+    FRESH = "rejoin.fresh"
+    NONE_MISSING = "rejoin.none_missing"
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,19 @@ class Choice:
     """Whether it has no data: there is nothing to save then, and it takes no writes."""
     refusals: tuple[Reason, ...] = ()
 
+    @property
+    def plan(self) -> Reason:
+        """What is done."""
+        if not self.host:
+            return reason(Code.NONE_MISSING)
+        return reason(Code.FRESH if self.fresh else Code.COMES_BACK, host=self.host, primary=self.primary)
+
     def as_data(self) -> dict[str, Any]:
         return {
             "primary": self.primary,
             "host": self.host,
             "fresh": self.fresh,
+            "plan": [self.plan.as_data()],
             "refusals": [refusal.as_data() for refusal in self.refusals],
         }
 
