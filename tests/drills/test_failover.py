@@ -126,7 +126,7 @@ def test_a_restarted_primary_takes_no_writes_until_it_is_told_to(play, pair, dri
         wait_until(lambda: pair.roles()[old] == "read_only", "the server to run again, read-only")
         plain = play("site.yml")
         assert not plain.succeeded, plain.output
-        assert "playbooks/failover.yml with -e webstack_primary=<this host>" in plain.said
+        assert f"-e webstack_primary={old} makes it take writes again" in plain.said
         assert pair.roles()[old] == "read_only"
         refused = play("failover.yml")
         assert not refused.succeeded, "everybody reaches it"

@@ -47,7 +47,9 @@ def test_a_restarted_source_takes_no_writes_until_it_is_told_to(db1, db2, in_syn
     assert (db1.value("@@super_read_only"), db1.value("@@rpl_semi_sync_source_enabled")) == (1, 0)
     result = play()
     assert result.returncode != 0
-    assert "playbooks/failover.yml with -e webstack_primary=<this host>" in " ".join(result.stdout.split())
+    said = " ".join(result.stdout.split())
+    assert "ansible-playbook foobar.webstack.failover -i " in said
+    assert "-e webstack_primary=mysql-db1 makes it take writes again" in said
     assert db1.value("@@super_read_only") == 1
     result = db1.module("mysql_primary", check=True, reason="failover")
     assert (result["changed"], result["writable"], db1.value("@@super_read_only")) == (True, True, 1)
