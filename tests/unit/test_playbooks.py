@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+LAB = sorted((ROOT / "playbooks/lab").glob("*.yml"))
 TABLE = yaml.safe_load((ROOT / "playbooks/group_vars/all/groups.yml").read_text())["__webstack_groups"]
 FILTER = "foobar.webstack.play_hosts("
 
@@ -85,6 +86,15 @@ def test_no_play_lists_the_groups_again(file):
     """A play is for one group or for what follows from the table: red for `hosts: databases:appservers:webservers`."""
     patterns = [play["hosts"] for play in plays(file) if FILTER not in play["hosts"]]
     assert set(patterns) <= set(TABLE)
+
+
+@pytest.mark.parametrize("file", [*PLAYBOOKS, *LAB], ids=lambda file: file.stem)
+def test_a_playbook_says_how_to_call_it(file):
+    """From the checkout, and with the collection installed."""
+    path = file.relative_to(ROOT / "playbooks").with_suffix("")
+    top = file.read_text().partition("\n- ")[0]
+    assert f"#   ansible-playbook playbooks/{path}.yml" in top
+    assert f"#   ansible-playbook foobar.webstack.{'.'.join(path.parts)}" in top
 
 
 @pytest.mark.parametrize("group", [name for name, entry in TABLE.items() if entry["roles"]])
