@@ -36,6 +36,12 @@ def wait_for() -> Callable[[Callable[[], bool], str], None]:
 
 
 @pytest.fixture
+def since_debian_13(host: Host) -> bool:
+    """Whether the host has HAProxy 3.0 (HTTP/3) and OpenSSL 3.5 (X25519MLKEM768), and not 2.6 and 3.0 of Debian 12."""
+    return int(host.system_info.release.partition(".")[0]) >= 13
+
+
+@pytest.fixture
 def admin(host: Host) -> Admin:
     """Say something to the admin socket and get the answer."""
     program = (
