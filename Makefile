@@ -35,7 +35,7 @@ lint: tools ## Check style: yamllint, ruff, ansible-lint
 	@$(STEP) "ruff" ruff check
 	@$(STEP) "ruff format" ruff format --check
 	@$(STEP) "ansible-lint, production profile" ansible-lint
-	@$(STEP) "The roles' variable tables are up to date" python scripts/docs.py --check
+	@$(STEP) "The roles' lists of variables are up to date" python scripts/docs.py --check
 
 types: tools ## Check types: strictly, with mypy
 	@$(STEP) "Types" mypy
@@ -68,8 +68,8 @@ drills: tools ## Break the running lab in every way that is known, and see what 
 bench: tools ## Print measurements; nothing is asserted
 	@for bench in tests/bench/bench_*.py; do $(STEP) "$$bench" python $$bench || exit 1; done
 
-docs: tools ## Write the variable tables of the roles' READMEs from their argument_specs
-	@$(STEP) "Write the variable tables" python scripts/docs.py
+docs: tools ## Write the lists of variables of the roles' READMEs from their argument_specs
+	@$(STEP) "Write the lists of variables" python scripts/docs.py
 
 build: tools ## Build the collection's tarball into build/
 	@$(STEP) "Build the collection" ansible-galaxy collection build --force --output-path build
