@@ -32,9 +32,13 @@ class ActionModule(ActionBase):
         )
         if self._task.check_mode:
             return {**result, "skipped": True}
-        waited = self._new_connection(args["rollback_seconds"] + PATIENCE, task_vars)
+        seconds = args["rollback_seconds"]
+        waited = self._new_connection(seconds + PATIENCE, task_vars)
         if waited.get("failed"):
-            return {**result, **waited}
+            problem = (
+                f"No new connection within {seconds + PATIENCE} seconds, although the host rolls back after {seconds}."
+            )
+            return {**result, **waited, "msg": f"{problem} {waited.get('msg', '')}"}
         confirmed = self._execute_module(
             module_name="ansible.legacy.command", module_args={"argv": args["argv"]}, task_vars=task_vars
         )

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from webstack_certificates import activation, due, settings, store
+from webstack_certificates import acme, activation, due, settings, store
 
 ENTRY = {
     "name": "web",
@@ -263,3 +263,62 @@ def test_a_program_that_cannot_be_reloaded_is_a_sentence(
         host(activate=["false"])
     assert not store.folder("web").joinpath("activated").exists()
     assert json.loads(store.read(store.folder("settings.json")))["certificates"][0]["activate"] == ["false"]
+
+
+# --- ACME -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, ca: Authority) -> list[str]:
+    """An ACME server that issues to everybody but `refused`; the names of those who have asked."""
+    asked: list[str] = []
+
+    def request(certificate: settings.Certificate, server: settings.Acme) -> tuple[str, str]:
+        asked.append(certificate.name)
+        if certificate.name == "refused":
+            raise RefusedError("refused: no certificate")
+        key = ec.generate_private_key(ec.SECP256R1())
+        return ca.sign(key, certificate.name, list(certificate.subject_alt_names), 90), pem(key)
+
+    monkeypatch.setattr(acme, "reach", lambda server: None)
+    monkeypatch.setattr(acme, "request", request)
+    return asked
+
+
+def keep_settings(*entries: dict[str, Any]) -> None:
+    kept = wanted() | {"certificates": [ENTRY | {"provider": "acme"} | entry for entry in entries]}
+    store.write(store.folder("settings.json"), json.dumps(kept))
+
+
+def test_one_certificate_that_is_refused_does_not_keep_the_others_from_being_issued(
+    served: list[str], tmp_path: Path
+) -> None:
+    keep_settings({"name": "refused", "unit": ""}, {"name": "web", "unit": "", "activate": []})
+    result = acme.issue()
+    assert result == {
+        "changed": ["web: installed, because there is none yet"],
+        "problems": ["refused: no certificate"],
+    }
+    assert json.loads((tmp_path / ".store/acme.json").read_text()) == result
+    assert acme.issue()["changed"] == []
+    assert served == ["refused", "web", "refused"], "what is there is not asked for again"
+
+
+def test_nobody_is_asked_while_the_load_balancer_does_not_run(
+    served: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It forwards the challenge. Catches attempts that can only fail, of which an ACME server allows few."""
+    keep_settings({"unit": "haproxy", "activate": []})
+    assert acme.issue() == {"changed": [], "problems": []}
+    assert served == []
+    monkeypatch.setattr(activation, "unit_state", lambda unit: (unit == "haproxy", 0))
+    assert acme.issue()["changed"] == ["web: installed, because there is none yet"]
+
+
+def test_a_requested_rotation_is_done_once(served: list[str], host: Callable[..., Any]) -> None:
+    keep_settings({"unit": "", "activate": []})
+    acme.issue()
+    acme_web = {"provider": "acme", "unit": "", "activate": []}
+    host(rotate=["web"], **acme_web)
+    assert acme.issue()["changed"] == ["web: installed, because its rotation was requested"]
+    assert acme.issue()["changed"] == []

@@ -40,7 +40,7 @@ def issuer(host: Host, name: str) -> str:
 
 
 def edit(host: Host, **settings: Any) -> str:
-    """Change what the helper reads; return what was there."""
+    """Change what the program reads; return what was there."""
     before = host.file(f"{STORE}/settings.json").content_string
     host.check_output("printf %%s %s > %s", json.dumps(json.loads(before) | settings), f"{STORE}/settings.json")
     return before
@@ -101,9 +101,9 @@ def test_acme_server_that_is_away_takes_nothing_away(
 def test_interrupted_run_is_finished_by_the_next(
     host: Host, play: Play, fingerprint: Callable[[str], str], served: Callable[..., str]
 ) -> None:
-    """Ended between certificate and reload, or between key and certificate: told, and issued, by the next run."""
+    """Ended between certificate and reload, or between key and certificate: activated, and issued, by the next run."""
     stamp = f"{STORE}/grouped/activated"
-    told = len(host.run("cat /run/recorder").stdout.splitlines())
+    reloads = len(host.run("cat /run/recorder").stdout.splitlines())
     host.check_output("rm %s", stamp)
     # What is in place is younger than the program.
     host.check_output('sed -i \'s/"time": [0-9]*/"time": 99999999999999/\' %s', f"{STORE}/grouped/installed")
@@ -115,7 +115,7 @@ def test_interrupted_run_is_finished_by_the_next(
     )
     assert changed(play()) > 0
     assert host.file(stamp).exists
-    assert len(host.file("/run/recorder").content_string.splitlines()) == told + 1
+    assert len(host.file("/run/recorder").content_string.splitlines()) == reloads + 1
     assert fingerprint("plain") != plain
 
 
@@ -152,7 +152,7 @@ def test_wrong_files_are_refused_before_anything_changes(
     said = " ".join(run.stdout.split())
     for sentence in (
         f'certificates-front: certificates_list, "pair": certificate {folder}/given.pem and key {folder}/other.key do'
-        " not belong together; give the key with which the certificate was requested.",
+        " not match; give the key with which the certificate was requested.",
         f'certificates-front: certificates_list, "given": certificate {folder}/given.pem does not cover'
         " elsewhere.foobar.com; give one that does, or leave the name out of subject_alt_names.",
         f'certificates-front: certificates_list, "away": key is "{folder}/none.key", which is not a file on the'

@@ -1,4 +1,4 @@
-"""Hosts that are guarded, machines that knock, and the role run again with other data."""
+"""Hosts that are guarded, machines that connect, and the role run again with other data."""
 
 import json
 import os
@@ -58,9 +58,9 @@ def restart() -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def reached(inside) -> Callable[[str, Iterable[Target]], set[Target]]:
-    """Which of the targets answer the machine that knocks."""
+    """Which of the targets answer the machine that connects."""
 
-    def knock(source: str, targets: Iterable[Target]) -> set[Target]:
+    def connect(source: str, targets: Iterable[Target]) -> set[Target]:
         wanted = json.dumps(list(targets))
         if source == CONTROLLER:
             program = [sys.executable, str(SCENARIO / "files/probe.py"), wanted]
@@ -69,7 +69,7 @@ def reached(inside) -> Callable[[str, Iterable[Target]], set[Target]]:
             output = inside(source, "probe", wanted)
         return {tuple(target) for target in json.loads(output)}
 
-    return knock
+    return connect
 
 
 @pytest.fixture(scope="session")

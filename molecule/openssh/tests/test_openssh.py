@@ -106,7 +106,7 @@ def test_root_does_not_shut_itself_out(converge, inside, before):
     assert inside(f"cat {IN_FORCE}; sshd -T")[1] == before
 
 
-def test_whoever_is_connected_with_a_password_is_told_so(converge, inside):
+def test_a_login_with_a_password_is_refused_with_the_reason(converge, inside):
     """On a host that still takes passwords: the role refuses and changes nothing; with a key it does its work."""
     inside(f"rm {IN_FORCE}; systemctl reload ssh")
     environment = {"ANSIBLE_SSH_ARGS": "-o PreferredAuthentications=password -o ControlMaster=no"}

@@ -1,4 +1,4 @@
-"""A host with certificates: what holds wherever the role was, read with openssl, not with its helper."""
+"""A host with certificates: what holds wherever the role was, read with openssl, not with its program."""
 
 import json
 
@@ -87,12 +87,12 @@ def test_no_key_lies_about(host: Host) -> None:
     assert sorted(folders) == sorted(links)
 
 
-def test_programs_that_run_were_told_of_their_certificates(host: Host, certificates: list[dict]) -> None:
+def test_programs_that_run_have_read_their_certificates(host: Host, certificates: list[dict]) -> None:
     """Catches a certificate that was put in place while its program goes on with the one before."""
     for certificate in certificates:
         if not certificate["activate"] or not host.service(certificate["unit"]).is_running:
             continue
         path = f"{TLS}/{certificate['name']}/certificate.pem"
-        told = host.file(f"{TLS}/.store/{certificate['name']}/activated").content_string.split()[0]
+        activated = host.file(f"{TLS}/.store/{certificate['name']}/activated").content_string.split()[0]
         said = host.check_output("openssl x509 -in %s -noout -fingerprint -sha256", path)
-        assert said.partition("=")[2].replace(":", "").lower() == told
+        assert said.partition("=")[2].replace(":", "").lower() == activated

@@ -8,7 +8,7 @@ testinfra_hosts = [f"ansible://{group}" for group in ("databases", "appservers",
 
 
 @pytest.fixture
-def knock(host):
+def log_in(host):
     """Try to log in as root on the host itself, without a key: what ssh says."""
 
     def attempt(*options):
@@ -27,10 +27,10 @@ def effective(host):
     return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
-def test_only_keys_are_taken(knock):
+def test_only_keys_are_taken(log_in):
     """What the server itself offers to a stranger."""
-    assert "Permission denied (publickey)." in knock("PreferredAuthentications=none")
-    assert "Permission denied (publickey)." in knock("PreferredAuthentications=password,keyboard-interactive")
+    assert "Permission denied (publickey)." in log_in("PreferredAuthentications=none")
+    assert "Permission denied (publickey)." in log_in("PreferredAuthentications=password,keyboard-interactive")
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_only_keys_are_taken(knock):
         ("HostKeyAlgorithms=ecdsa-sha2-nistp256", "no matching host key type found"),
     ],
 )
-def test_weak_algorithms_are_refused(option, complaint, knock):
-    assert complaint in knock(option)
+def test_weak_algorithms_are_refused(option, complaint, log_in):
+    assert complaint in log_in(option)
 
 
 def test_what_is_wanted_is_in_force(host):
