@@ -127,7 +127,7 @@ def test_what_cannot_be_is_refused(db2, arguments, reason):
     [
         (["--check"], {"webstack_restore_to": "2099-01-01T00:00:00"}, "the archive reaches up to"),
         (["--check"], {"webstack_restore_gtid": "abc"}, "'abc' is not a valid GTID"),
-        (["--check"], {"webstack_restore_gtids": "abc"}, "write webstack_restore_gtid."),
+        (["--check"], {"webstack_restore_gtids": "abc"}, "did you mean webstack_restore_gtid?"),
         ([], {"webstack_restore_tables": "nosuch"}, "has no table nosuch at that point. No database was changed."),
     ],
 )
