@@ -154,7 +154,7 @@ def test_statements(wanted: Account, there: Existing | None, discard: bool, stat
 
 def test_a_third_password_is_refused_while_the_old_one_is_kept() -> None:
     """It would take the old one from an application that has not been given the current one yet."""
-    with pytest.raises(AccountError, match=rf"shop@{HOST} .* mysql_replication_discard_old_passwords=true"):
+    with pytest.raises(AccountError, match=rf"shop@{HOST}: .* mysql_replication_discard_old_passwords=true"):
         plan([Account("shop", HOST, password=THIRD, privileges=DML)], {KEY: ROTATED})
 
 
@@ -231,5 +231,5 @@ def test_granted_roles_are_seen() -> None:
     "written", [{"shop": ["SELECT"]}, {"shop.*; DROP": ["x", "SELECT; DROP USER root"]}, {"a.b.c": ["SELECT"]}]
 )
 def test_what_is_neither_object_nor_privilege_is_refused(written: dict[str, list[str]]) -> None:
-    with pytest.raises(AccountError, match=r"none$|is no privilege"):
+    with pytest.raises(AccountError, match="is not a valid privilege"):
         entitlements(written)

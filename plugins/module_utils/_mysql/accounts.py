@@ -1,8 +1,8 @@
-"""What makes a server's accounts those that are wanted, decided from what was observed. Pure: no connection.
+"""The statements that create, change and drop accounts, from the wanted and the existing ones. Pure: no connection.
 
-A password is changed so that nobody is locked out: the account keeps the current one beside the new one, as MySQL's
-dual passwords allow, until it is told to discard it. An account has room for two. A third would take the oldest from
-whoever still uses it, so that is refused here, in one place.
+A password is changed without locking anybody out: with MySQL's dual passwords the previous one stays valid beside the
+new one until it is discarded. An account has two at most. A third would end the oldest while clients may still use it,
+so that is refused here, in one place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements 
 
 PASSWORD_PLUGIN, SOCKET_PLUGIN = "caching_sha2_password", "auth_socket"
 LOCAL = "localhost"
-"""The host of accounts that come in through the socket, which needs no TLS."""
+"""The host of accounts that log in through the socket, which needs no TLS."""
 
 EVERYTHING = "*.*"
 ALL = "ALL PRIVILEGES"
@@ -39,18 +39,18 @@ _SALT_LENGTH = 20
 
 
 class AccountError(Exception):
-    """What is wanted cannot be; the message says why and what to do."""
+    """An account that is not valid or must not be changed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account as it is to be."""
+    """A wanted account."""
 
     name: str
     host: str
     password: str = field(repr=False, default="")
     system_user: str = ""
-    """The user of the operating system that comes in through the socket, instead of a password."""
+    """The user of the operating system that logs in through the socket, instead of a password."""
     privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By object, both as MySQL writes them."""
     require_tls: bool = True
@@ -63,12 +63,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Existing:
-    """An account as it is."""
+    """An account of the server."""
 
     plugin: str = PASSWORD_PLUGIN
     authentication: str = field(repr=False, default="")
     old_authentication: str = field(repr=False, default="")
-    """Hash of the password that it keeps beside the current one."""
+    """Hash of the previous password, where that is still valid."""
     tls: str = "ANY"
     """mysql.user's ssl_type: ANY for REQUIRE SSL, empty for nothing."""
     max_connections: int = 0
@@ -88,7 +88,7 @@ def plan(
     replace_old: bool = False,
     every_privilege: frozenset[str] = frozenset(),
 ) -> list[Statement]:
-    """The statements that make up the difference. AccountError if one would lock somebody out."""
+    """The statements that make the existing accounts the wanted ones. AccountError if one would lock a client out."""
     steps: list[Statement] = []
     for account in wanted:
         key = account.name, account.host
@@ -127,16 +127,17 @@ def _authenticate(account: Account, there: Existing, *, discard: bool, replace_o
         same = there.plugin == SOCKET_PLUGIN and there.authentication == account.system_user
         return [] if same else [change]
     if there.plugin != PASSWORD_PLUGIN:
-        # MySQL keeps no password of another plugin.
+        # MySQL cannot keep the previous password of another plugin.
         return [change]
     if verifies(account.password, there.authentication):
         return [Statement("ALTER USER %s@%s DISCARD OLD PASSWORD", key)] if there.old_authentication and discard else []
     if there.old_authentication and not replace_old and not verifies(account.password, there.old_authentication):
         raise AccountError(
-            f"{account.name}@{account.host} is to get another password, but keeps the old one of the last change still,"
-            " and has room for no third: who has not been given the current password yet would be locked out. Nothing"
-            " was changed. Once everybody has it, run with mysql_replication_discard_old_passwords=true (the module's"
-            " options discard_old_passwords and replace_old_passwords); that discards the oldest"
+            f"{account.name}@{account.host}: the password cannot be changed while the previous one is still valid."
+            " MySQL keeps at most two, and clients that do not have the current password yet would be locked out."
+            " Nothing was changed. Once every client has the current password, run with"
+            " mysql_replication_discard_old_passwords=true (the module's options discard_old_passwords and"
+            " replace_old_passwords), which discards the previous one"
         )
     return [Statement(f"{change.sql} RETAIN CURRENT PASSWORD", change.values)]
 
@@ -151,14 +152,14 @@ def _limit(account: Account, there: Existing) -> list[Statement]:
 
 
 def _entitle(account: Account, there: Existing, every_privilege: frozenset[str]) -> list[Statement]:
-    """Grant before revoking: what an account keeps it has throughout."""
+    """Grants before revocations, so that the account never lacks a privilege that it keeps."""
     key = (account.name, account.host)
     grants: list[Statement] = []
     revocations: list[Statement] = []
     for target in [*account.privileges, *(other for other in there.privileges if other not in account.privileges)]:
         wanted = account.privileges.get(target, frozenset())
         if target == EVERYTHING and ALL in wanted:
-            # Which MySQL shows one by one, without those that belong to no server.
+            # SHOW GRANTS lists them one by one, without those that are not of the server as a whole.
             wanted = wanted - {ALL} | every_privilege
         has = there.privileges.get(target, frozenset())
         for statements, verb, names, preposition in (
@@ -173,7 +174,7 @@ def _entitle(account: Account, there: Existing, every_privilege: frozenset[str])
 
 
 def entitlements(wanted: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
-    """Privileges as a user writes them, as MySQL writes them."""
+    """Privileges in MySQL's notation, from a user's."""
     found: dict[str, frozenset[str]] = {}
     for target, names in wanted.items():
         place = _canonical_object(str(target))
@@ -203,7 +204,7 @@ def granted(lines: Iterable[str]) -> tuple[dict[str, frozenset[str]], tuple[str,
 def _canonical_object(text: str) -> str:
     match = _OBJECT.fullmatch(text.strip())
     if match is None:
-        raise AccountError(f"privileges are for an object such as *.*, shop.* or shop.orders, and {text!r} is none")
+        raise AccountError(f"{text!r} is not a valid privilege target; use db.table, db.* or *.*")
     kind, *parts = match.groups()
     quoted = (part if part == "*" or part.startswith("`") else f"`{part}`" for part in parts)
     return (f"{kind.upper()} " if kind else "") + ".".join(quoted)
@@ -215,7 +216,7 @@ def _canonical_privileges(text: str) -> list[str]:
     for part in re.findall(r"[^,(]+(?:\([^)]*\))?", text):
         match = _PRIVILEGE.fullmatch(part.strip())
         if match is None:
-            raise AccountError(f"{part.strip()!r} is no privilege: SELECT is one, or SELECT (name, mail)")
+            raise AccountError(f"{part.strip()!r} is not a valid privilege; write, say, SELECT or SELECT (name, mail)")
         name = " ".join(match[1].upper().split())
         name = {"ALL": ALL, "GRANT": GRANT_OPTION}.get(name, name)
         if match[2] is None:

@@ -1,4 +1,4 @@
-"""The firewall's table that cuts a lost server off, and whether a service is stopped. Pure."""
+"""The nftables table that blocks all traffic with a failed server, and whether a service is stopped. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ PRIORITY = -250
 RULES_FILE, UNIT = "/etc/nftables-webstack-fence.conf", "webstack-fence.service"
 
 UNIT_TEXT = f"""\
-# A lost database server is cut off; playbooks/rejoin.yml ends that. Neither a reboot nor a restart of nftables does.
+# Blocks all traffic with a failed database server, also after a reboot or a restart of nftables.
+# playbooks/rejoin.yml removes it.
 [Unit]
-Description=Fence around a lost database server
+Description=Fence against a failed database server
 DefaultDependencies=no
 After=local-fs.target nftables.service
 PartOf=nftables.service
@@ -38,7 +39,7 @@ _DROPPED = re.compile(r"ip6? saddr (\S+) drop")
 
 
 def rules(addresses: Sequence[str]) -> str:
-    """For `nft -f`: the table with these addresses, or no table where there are none. ValueError for what is none."""
+    """For `nft -f`: the table with these addresses, without addresses no table. ValueError if one is not an address."""
     # Declared first, so that deleting it never fails; the whole is one transaction.
     lines = [f"table {TABLE}", f"delete table {TABLE}"]
     if addresses:
@@ -59,7 +60,7 @@ def addresses_in(listing: str) -> list[str]:
 
 
 def is_stopped(status: Mapping[str, str]) -> bool:
-    """Whether nothing of the service runs, by what `systemctl show` says. A service that is not there does not run."""
+    """Whether no process of the service runs, from `systemctl show`. A service that does not exist does not run."""
     if status.get("LoadState") == "not-found":
         return True
     return status.get("ActiveState") in ("inactive", "failed") and status.get("MainPID") == "0"

@@ -1,4 +1,4 @@
-"""Which of a running server's variables differ from what is wanted, and how they become what is wanted. Pure."""
+"""Which variables of a running server differ from the wanted values, and the statements that change them. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STARTUP_ONLY = frozenset(
         "report_host",
         "report_port",
         "skip_name_resolve",
-        # SET GLOBAL takes them, but replicas that are connected do not notice, or it takes steps that wait for others.
+        # SET GLOBAL accepts them, but connected replicas do not notice, or the change needs several coordinated steps.
         "enforce_gtid_consistency",
         "gtid_mode",
         "server_id",
@@ -37,7 +37,7 @@ TLS_STATUS = {
     "tls_ciphersuites": "current_tls_ciphersuites",
     "tls_version": "current_tls_version",
 }
-"""Variables that new connections get only after a reload, and the status variables that say what they get."""
+"""Variables that take effect only with ALTER INSTANCE RELOAD TLS, and the status variables that show what is."""
 
 _SUFFIXES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SWITCHES = {"ON": "ON", "TRUE": "ON", "1": "ON", "OFF": "OFF", "FALSE": "OFF", "0": "OFF"}
@@ -57,7 +57,7 @@ class Difference:
 
 
 def differences(wanted: Mapping[str, bool | int | float | str], running: Mapping[str, str]) -> list[Difference]:
-    """What is to change, in the order of `wanted`."""
+    """The variables to change, in the order of `wanted`."""
     found = []
     for key, value in wanted.items():
         name = key.lower().replace("-", "_")
@@ -69,7 +69,7 @@ def differences(wanted: Mapping[str, bool | int | float | str], running: Mapping
 
 
 def tls_differences(wanted: Mapping[str, bool | int | float | str], status: Mapping[str, str]) -> list[Difference]:
-    """What of TLS is wanted and not in force, whatever the variables say."""
+    """TLS settings that are wanted and not in effect, whatever the variables say."""
     return [
         Difference(name, status[current], literal(wanted[name]))
         for name, current in TLS_STATUS.items()
@@ -101,7 +101,7 @@ def _same(name: str, wanted: str, actual: str, running: Mapping[str, str]) -> bo
     except ValueError:
         return False
     if name == "innodb_buffer_pool_size":
-        # The server rounds it up to whole chunks in every instance.
+        # The server rounds it up to a multiple of chunk size times instances.
         unit = int(running["innodb_buffer_pool_chunk_size"]) * int(running["innodb_buffer_pool_instances"])
         number = -(-int(number) // unit) * unit
     return number == actual_number
