@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -64,3 +65,19 @@ def test_requirements_yml_holds_what_is_called_anywhere_here():
     assert set(required) == collections_called("roles", "playbooks", "plugins", "molecule", "tests", ".config")
     dependencies = yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"]
     assert dependencies.items() <= required.items(), "the two files ask for different versions"
+
+
+def test_the_execution_environment_takes_the_tarball_that_is_built():
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]
+    (file,) = yaml.safe_load((ROOT / "execution-environment.yml").read_text())["additional_build_files"]
+    assert file["src"] == f"build/foobar-webstack-{version}.tar.gz"
+
+
+def test_pre_commit_runs_what_make_runs():
+    """By the same commands: a linter that is in one only would pass here and fail there."""
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    entries = {hook["entry"].removeprefix("scripts/with-tools ").removeprefix(".venv/bin/") for hook in hooks}
+    recipes = re.search(r"^lint:.*?(?=^\S+: tools ## .*|\Z)", MAKEFILE, re.MULTILINE | re.DOTALL)[0]
+    recipes += re.search(r"^types:.*\n\t.*\n", MAKEFILE, re.MULTILINE)[0]
+    run = {line.rpartition('" ')[2].removesuffix(" .") for line in recipes.splitlines() if "$(STEP)" in line}
+    assert entries == run
