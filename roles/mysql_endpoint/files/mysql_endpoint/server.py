@@ -49,7 +49,7 @@ class HttpServer:
         self._listener.setblocking(False)
         while True:
             try:
-                connection, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+                connection, _address = await asyncio.get_running_loop().sock_accept(self._listener)
             except OSError as error:
                 print(f"Accepting a connection failed: {error}", flush=True)
                 await asyncio.sleep(0.1)
@@ -77,7 +77,9 @@ class HttpServer:
         reader = asyncio.StreamReader(MAX_HEAD)
         protocol = asyncio.StreamReaderProtocol(reader)
         # Here and not by asyncio.start_server, whose clients count only once their handshake is done.
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=self._certificate.context())
+        transport, _protocol = await loop.connect_accepted_socket(
+            lambda: protocol, connection, ssl=self._certificate.context()
+        )
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
