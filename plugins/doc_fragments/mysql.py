@@ -11,6 +11,10 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 attributes:
+  action_group:
+    description: The module takes C(module_defaults) of C(group/foobar.webstack.mysql).
+    support: full
+    membership: [foobar.webstack.mysql]
   platform:
     description: Systems that the module is written for.
     platforms: posix

@@ -208,7 +208,7 @@ def unhex(text: str | None) -> str:
     return bytes.fromhex(text or "").decode("utf-8", "surrogateescape")
 
 
-def nobodys(server: Server) -> list[Key]:
+def unwanted(server: Server) -> list[Key]:
     """Accounts without a name, and root's that are not local."""
     rows = server.rows(
         "SELECT user, host FROM mysql.user WHERE user = '' OR (user = 'root' AND host NOT IN ('localhost', '127.0.0.1',"
@@ -234,7 +234,7 @@ def run(module: AnsibleModule) -> None:
     server.rows("SET SESSION sql_mode = ''")
     existing = observe(server, [user["name"] for user in params["users"]])
     listed = {(account.name, account.host) for account in wanted}
-    drop = [key for key in existing if key not in listed] + nobodys(server) if params["purge"] else []
+    drop = [key for key in existing if key not in listed] + unwanted(server) if params["purge"] else []
     steps = plan(
         wanted,
         existing,

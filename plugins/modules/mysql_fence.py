@@ -14,8 +14,8 @@ author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - O(state=stopped) stops the MySQL server of the host that it runs on, killing it if it does not stop, and returns
     only when systemd says that it is stopped.
-  - O(state=cut_off) makes the host that it runs on exchange nothing any more with the O(addresses), on connections that
-    exist neither. The rules are a table of their own, C(inet webstack_fence), which the unit C(webstack-fence) loads
+  - O(state=cut_off) drops all packets between the host that it runs on and the O(addresses), those of existing
+    connections too. The rules are a table of their own, C(inet webstack_fence), which the unit C(webstack-fence) loads
     again after a reboot.
   - O(state=open) removes them.
 attributes:
@@ -55,11 +55,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Stop the old primary, which nobody reaches any more
+- name: Stop the old primary, which no other host can reach
   foobar.webstack.mysql_fence:
     state: stopped
 
-- name: Cut it off where it cannot be told to stop
+- name: Cut it off where it cannot be stopped
   foobar.webstack.mysql_fence:
     state: cut_off
     addresses: [198.18.0.31]
@@ -67,7 +67,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 service:
-  description: What systemd says of the service, for O(state=stopped).
+  description: The service's state by C(systemctl show), for O(state=stopped).
   returned: success
   type: dict
 cut_off:
@@ -100,11 +100,11 @@ GIVE_UP_SECONDS = 20
 
 
 def status(module: AnsibleModule) -> dict[str, str]:
-    """What systemd says of the service."""
+    """The state of the service by systemctl show."""
     command = ["systemctl", "show", "--property=LoadState,ActiveState,SubState,MainPID", module.params["service"]]
     result, output, error = module.run_command(command)
     if result != 0:
-        module.fail_json(msg=f"systemd does not tell whether {module.params['service']} is stopped: {error.strip()}")
+        module.fail_json(msg=f"systemctl show {module.params['service']}: {error.strip()}.")
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
 
@@ -144,7 +144,7 @@ def cut_off(module: AnsibleModule) -> None:
     if nft is None:
         if not wanted:
             module.exit_json(changed=False, cut_off=[], diff={"before": [], "after": []})
-        module.fail_json(msg="nft is missing on this host, so nothing can be cut off here: install nftables")
+        module.fail_json(msg="nft is missing on this host, so nothing can be cut off here. Install nftables.")
     result, listing, _error = module.run_command([nft, "list", "table", *TABLE.split()])
     there = addresses_in(listing) if result == 0 else []
     kept = RULES.read_text() if RULES.exists() else rules([])

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_replica
 version_added: 1.0.0
-short_description: Makes a MySQL server a running replica, or sees that it is none
+short_description: Makes a MySQL server a running replica, or checks that it is not one
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Compares how the server replicates with how it is to replicate, and executes what makes up the difference and
@@ -28,8 +28,8 @@ attributes:
   check_mode:
     description:
       - Asks both servers, and reports what it would execute. Nothing is changed.
-      - What an earlier task would have put right, such as a server that is not installed yet or an account that the
-        source does not know yet, is no error in check mode.
+      - In check mode it is not an error that a server is not installed yet, or that the source does not know an account
+        yet, because an earlier task would have taken care of that.
     support: full
   diff_mode:
     description: Shows the settings that change, and what happens to the data. Passwords are hidden.
@@ -42,7 +42,7 @@ options:
   state:
     description:
       - V(running) for a replica of O(source_host) whose receiver and applier run.
-      - V(absent) for a server that replicates from nobody.
+      - V(absent) for a server that does not replicate from another one.
     type: str
     choices: [running, absent]
     default: running

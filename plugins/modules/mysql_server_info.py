@@ -15,7 +15,7 @@ description:
   - Asks the MySQL server of the host what it is, whatever a configuration says it should be.
   - Tries to reach other servers, compares its clock with theirs, and asks the HAProxy of the host which servers are up,
     and since when. Together with the answers of other hosts, that is the evidence for a failover.
-  - Changes nothing. Whatever cannot be found out is returned as not known, and is no error.
+  - Changes nothing. Whatever cannot be found out is returned as not known, and is not an error.
 attributes:
   check_mode:
     description: Does the same.
@@ -120,7 +120,7 @@ clocks:
   returned: success
   type: dict
 seen:
-  description: What HAProxy says of each database host, whether it is C(up) and C(since) when, in seconds since 1970.
+  description: HAProxy's state of each database host: whether it is C(up), and C(since) when, in seconds since 1970.
   returned: success
   type: dict
 time:

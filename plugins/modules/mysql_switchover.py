@@ -135,7 +135,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons imp
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError
 
 PATIENCE = 10
-"""Seconds for an answer; longer than what a statement is told to wait."""
+"""Seconds for an answer; longer than any statement here waits."""
 
 
 def endpoint(params: dict[str, Any]) -> Endpoint:

@@ -17,7 +17,7 @@ class Reason:
     code: Enum
     """Its value is `section.name` of the catalogue."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """What the sentence says of this case: words, numbers, other reasons, and lists of them."""
+    """What is particular to this case: words, numbers, other reasons, and lists of them."""
 
     def as_data(self) -> dict[str, Any]:
         """The reason as plain data, as modules and filters return it."""

@@ -47,7 +47,7 @@ class Code(str, Enum):
 
 @dataclass
 class Convergence:
-    """A server that is to replicate from `wanted`, or, where that is None, from nobody."""
+    """A server that is to replicate from `wanted`, or from no server where that is None."""
 
     server: Server
     wanted: Endpoint | None

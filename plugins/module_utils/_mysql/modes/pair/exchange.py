@@ -34,7 +34,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server impo
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import ALLOW_WRITES, FORBID_WRITES
 
 POLL_SECONDS = 0.02
-"""Between two looks while nobody can write."""
+"""Between two checks while no server takes writes."""
 
 ALLOW = "let the candidate take writes"
 LAST = "let the commits of the old source wait for none"
@@ -81,7 +81,7 @@ class Exchange:
     lock_seconds: int = 2
     """For the transactions that are being committed to end."""
     catch_up_seconds: int = 5
-    """For the candidate to apply what it has, while nobody can write."""
+    """For the candidate to apply what it has, while no server takes writes."""
     connect_seconds: float = 5.0
     """For the old source to connect to the candidate."""
     semi_sync: bool = True
@@ -94,7 +94,7 @@ class Exchange:
     warnings: tuple[Reason, ...] = ()
     """What is left to be done after the roles were exchanged."""
     gap: float = 0.0
-    """Seconds during which nobody could write."""
+    """Seconds during which no server took writes."""
     _committed: str = ""
     _thread: int = 0
 
@@ -119,7 +119,7 @@ class Exchange:
                 self._go_back(steps, ALLOW, error)
         self._note(ALLOW, began)
         self.gap = self.seconds[-1]
-        # It takes the server a second, which nobody has to wait for.
+        # It takes the server a second, and writes go on meanwhile.
         for attempt in range(2):
             try:
                 self._do(self.old, SEMISYNC_SOURCE, "OFF")
@@ -165,7 +165,7 @@ class Exchange:
                 lambda: self._do(old, "STOP REPLICA"),
             ),
             Step("wait until it is connected", self._connected),
-            # Found lost now, the old source goes on. Found lost in the next statement, nobody would know.
+            # If it is found lost now, the old source goes on. In the next statement it would not be known what it did.
             Step("see that the candidate still answers", self._reach_candidate),
         ]
 

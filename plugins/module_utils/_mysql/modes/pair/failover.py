@@ -6,7 +6,7 @@ reason why nothing may be. The guards are those of the collection's DESIGN for e
 - a majority of the other hosts cannot reach the old primary either,
 - it is stopped, or can be cut off, or the operator has confirmed that it is powered off,
 - the candidate has applied, or can apply, all that it has received, and has no transactions of its own, and
-- every write that a client was told is done is on the candidate (`proof`).
+- every write that was acknowledged to a client is on the candidate (`proof`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the candidate of a failover is proven to have every write that a client was told is done. Pure.
+"""Whether the candidate of a failover is proven to have every write that was acknowledged to a client. Pure.
 
 The heartbeat proves that up to a moment, and every application host has to have lost the old primary before it.
 """
