@@ -73,7 +73,7 @@ incomplete:
   returned: success
   type: str
 reasons:
-  description: Why the server was not started, or nothing saved, each a C(code) with C(data). RV(msg) says it in words.
+  description: Why the server was not started, or nothing saved, each a C(code) with C(data). C(msg) says it in words.
   returned: failure
   type: list
   elements: dict

@@ -176,7 +176,7 @@ replica:
       description: V(Yes) or V(No).
       type: str
 reasons:
-  description: Why the server does not replicate as wanted, each a C(code) with C(data). RV(msg) says it in words.
+  description: Why the server does not replicate as wanted, each a C(code) with C(data). C(msg) says it in words.
   returned: failure
   type: list
   elements: dict

@@ -120,7 +120,7 @@ clocks:
   returned: success
   type: dict
 seen:
-  description: HAProxy's state of each database host: whether it is C(up), and C(since) when, in seconds since 1970.
+  description: Whether each database host is C(up) by the host's HAProxy, and C(since) when, in seconds since 1970.
   returned: success
   type: dict
 time:

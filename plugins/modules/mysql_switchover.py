@@ -115,7 +115,7 @@ gap_seconds:
   returned: success
   type: float
 reasons:
-  description: Why the roles were not exchanged, each a C(code) with C(data). RV(msg) says it in words.
+  description: Why the roles were not exchanged, each a C(code) with C(data). C(msg) says it in words.
   returned: failure
   type: list
   elements: dict

@@ -71,8 +71,7 @@ def sentence(reason: Mapping[str, Any], caller: Caller) -> str:
     """What a reason, as data, says. It ends without a full stop."""
     if reason["code"] == MYSQL_ERROR:
         return _mysql_error(reason["data"], caller)
-    section, _, name = str(reason["code"]).partition(".")
-    return _fill(catalogue()[section][name], reason["data"], caller)
+    return _fill(_template(reason["code"]), reason["data"], caller)
 
 
 def sentences(reasons: Iterable[Mapping[str, Any]], caller: Caller) -> list[str]:
@@ -113,10 +112,11 @@ def _begins_with_value(reason: Mapping[str, Any]) -> bool:
     """Whether a sentence begins with a host's name, say, whose letters are not to be changed."""
     if reason["code"] == MYSQL_ERROR:
         return True
-    section, _, name = str(reason["code"]).partition(".")
-    literal, field, _, _ = next(iter(Formatter().parse(catalogue()[section][name])))
-    first = reason["data"].get(field) if not literal else ""
-    return _begins_with_value(first) if isinstance(first, Mapping) else not literal
+    template = _template(reason["code"])
+    if not template.startswith("{"):
+        return False
+    first = reason["data"].get(_fields(template)[0])
+    return _begins_with_value(first) if isinstance(first, Mapping) else True
 
 
 def _fill(template: str, data: Mapping[str, Any], caller: Caller) -> str:
@@ -128,8 +128,18 @@ def _fill(template: str, data: Mapping[str, Any], caller: Caller) -> str:
 
 
 def _phrases_in(template: str) -> dict[str, str]:
-    names = [field for _, field, _, _ in Formatter().parse(template) if field and field.startswith("phrase[")]
-    return {name[7:-1]: catalogue()["phrases"][name[7:-1]] for name in names}
+    names = [field[7:-1] for field in _fields(template) if field.startswith("phrase[")]
+    return {name: catalogue()["phrases"][name] for name in names}
+
+
+def _fields(template: str) -> list[str]:
+    """What stands in braces, without how it is written."""
+    return [part[1] for part in Formatter().parse(template) if part[1]]
+
+
+def _template(code: str) -> str:
+    section, name = code.split(".", 1)
+    return catalogue()[section][name]
 
 
 class _Words(list[str]):
