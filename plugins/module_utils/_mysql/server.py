@@ -90,7 +90,8 @@ class Server:
             with self._connection.cursor(pymysql.cursors.DictCursor) as cursor:
                 cursor.execute(statement, tuple(values) or None)
                 return list(cursor.fetchall())
-        except (pymysql.MySQLError, OSError) as error:
+        # ValueError: PyMySQL cannot read what it was sent, such as a packet that is cut short.
+        except (pymysql.MySQLError, OSError, ValueError) as error:
             number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
             if not number or isinstance(error, (OSError, pymysql.OperationalError, pymysql.InterfaceError)):
                 self.close()
