@@ -67,7 +67,9 @@ nightly: test molecule lab drills lab-down lanes ## Everything there is: make te
 lanes: lane-debian12 lane-ansible ## Other versions of what the collection stands on
 
 lane-debian12: export LAB_RELEASE = bookworm
-lane-debian12: image ## The roles that can run there, on Debian 12
+lane-debian12: tools ## The roles that can run there, on Debian 12
+	@$(STEP) "Have a container engine" ansible-playbook playbooks/lab/engine.yml
+	@$(STEP) "Build the image of Debian 12" ansible-playbook playbooks/lab/image.yml
 	@for role in $(or $(ROLE),$(DEBIAN12)); do $(STEP) "molecule test -s $$role, Debian 12" molecule test -s $$role || exit 1; done
 
 lane-ansible: image ## Unit tests, preflight and a dry run with other series of ansible-core

@@ -36,7 +36,10 @@ pytest -q tests/unit
 ansible-playbook playbooks/preflight.yml -i "$INVENTORY"
 ansible-playbook playbooks/site.yml -i "$INVENTORY" --check --diff | tee /tmp/dry-run
 # One line a host, after the recap.
-sed '1,/^PLAY RECAP/d' /tmp/dry-run | grep 'changed=[1-9]' && { echo "the dry run would change something" >&2; exit 1; }
+if sed '1,/^PLAY RECAP/d' /tmp/dry-run | grep 'changed=[1-9]'; then
+    echo "The dry run would change something." >&2
+    exit 1
+fi
 """
 
 
