@@ -25,6 +25,7 @@ set -euo pipefail
 if ! command -v git >/dev/null; then
     # The network's sources are switched off in the image.
     sed --in-place /^Enabled:/d /etc/apt/sources.list.d/debian.sources
+    export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq && apt-get install -qq --yes --no-install-recommends git >/dev/null
 fi
 python3 -m venv "/cache/$NAME"
