@@ -31,7 +31,10 @@ fi
 python3 -m venv "/cache/$NAME"
 "/cache/$NAME/bin/pip" install --quiet --requirement /cache/tools.txt "$ANSIBLE"
 export PATH="/cache/$NAME/bin:$PATH" HOME=/root PYTHONDONTWRITEBYTECODE=1 ANSIBLE_FORCE_COLOR=0
-cd /checkout
+# A copy without .git, which may lead to a place outside of the checkout.
+mkdir /copy
+tar -C /checkout --exclude=./.git --exclude=./.venv --exclude=./.cache --exclude=./build -c . | tar -C /copy -x
+cd /copy
 ansible --version | head -n 1
 pytest -q tests/unit
 ansible-playbook playbooks/preflight.yml -i "$INVENTORY"
@@ -72,7 +75,7 @@ def main() -> int:
         }
         print(f"\n--> {settings['ANSIBLE']}", flush=True)
         command = ["docker", "run", "--rm", "--init", "--network", "host", *mounts()]
-        command += ["--volume", f"{ROOT}:/checkout", "--volume", f"{cache}:/cache"]
+        command += ["--volume", f"{ROOT}:/checkout:ro", "--volume", f"{cache}:/cache"]
         command += [option for name, value in settings.items() for option in ("--env", f"{name}={value}")]
         if subprocess.run([*command, IMAGE, "bash", "-c", STEPS], check=False).returncode:
             failed.append(settings["ANSIBLE"])

@@ -77,7 +77,7 @@ class Transaction:
 
     @property
     def source(self) -> Source:
-        uuid, _, tag = self.gtid.rpartition(":")[0].partition(":")
+        uuid, _colon, tag = self.gtid.rpartition(":")[0].partition(":")
         return uuid, tag
 
     @property
@@ -167,7 +167,7 @@ def _base_before_transaction(ordered: Sequence[Base], logs: Sequence[ArchivedLog
     if wanted.count != 1:
         raise BackupError(f"{transaction} is not one GTID; give one such as <uuid>:23")
     archived = union(log.gtids for log in logs)
-    if not wanted <= archived:
+    if wanted - archived:
         if wanted <= ordered[0].high:
             raise BackupError(
                 f"{transaction} is older than the first backup ({clock(ordered[0].until)}), and nothing before that"
@@ -204,7 +204,7 @@ def history_of(bases: Iterable[Base], logs: Iterable[ArchivedLog], target: Targe
         wanted = parse_gtids(target.transaction)
         ends = [end for end in ends if wanted <= end[1]] or ends
     history = ends[0][1] if ends else GtidSet()
-    return history | union(other for _, other in ends if history <= other)
+    return history | union(other for _until, other in ends if history <= other)
 
 
 def needed_logs(base: Base, logs: Iterable[ArchivedLog]) -> list[ArchivedLog]:

@@ -104,7 +104,7 @@ def verify(host: Host, *, now: bool) -> None:
     if not mine:
         print(f"Nothing to do: {why}.")
         return
-    with host.lock("restore", wait=False), _restored(host, Target()) as (_, report):
+    with host.lock("restore", wait=False), _restored(host, Target()) as (_server, report):
         pass
     _progress("Reading the repository")
     host.repository.restic("check", f"--read-data-subset={host.settings.verify_read}")
@@ -115,7 +115,7 @@ def verify(host: Host, *, now: bool) -> None:
 def find(host: Host, pattern: str) -> None:
     """Print the transactions that define data and match, with the GTID that a restore needs."""
     wanted = re.compile(pattern, re.IGNORECASE)
-    _, logs = host.repository.contents()
+    _bases, logs = host.repository.contents()
     with _folder(host, "find-") as folder:
         scans = _fetch_logs(host, logs, folder / "binlogs")
     statements = {gtid: text for one in scans for gtid, text in one.statements.items()}
