@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+DEBIAN = {"os_family": "Debian", "distribution": "Debian", "distribution_major_version": "13"}
 SOURCE = {
     "name": "db1",
     "address": "198.18.0.31",
@@ -201,7 +202,7 @@ def test_memory_follows_the_host(render, memory_mb, fraction, pool_mb, redo_mb):
     rendered = options(
         render(
             SOURCE,
-            ansible_facts={"memtotal_mb": memory_mb, "os_family": "Debian"},
+            ansible_facts=DEBIAN | {"memtotal_mb": memory_mb},
             mysql_replication_memory_fraction=fraction,
         )
     )
