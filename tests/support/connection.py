@@ -110,8 +110,8 @@ def send(
         yield Connection(address, port, timeout, context, name, source).ask(method, path, body, sent)
 
 
-def send_from(host: Any, **request: Any) -> list[Answer]:
-    """What `send` gives when a host, testinfra's, does it."""
+def send_from(host: Any, /, **request: Any) -> list[Answer]:
+    """What `send` gives when a host, testinfra's, does it. One of the request's own arguments is called host, too."""
     program = Path(__file__).read_text()
     return [
         Answer(status, _message(headers), body.encode("latin-1"), error)

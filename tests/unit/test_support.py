@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from connection import Connection, send, tls_context
+from connection import Connection, send, send_from, tls_context
 from patience import until
 from throwaway_ca import Authority
 
@@ -79,6 +79,21 @@ def test_a_certificate_is_verified_by_name_and_authority(authority, port, tmp_pa
         assert reason in answer.error
     (answer,) = send(port=port, tls={})
     assert answer.status == 200
+
+
+class Here:
+    """What testinfra's host does, on this machine."""
+
+    def check_output(self, _command: str, program: str, request: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", program, request], check=True, capture_output=True, text=True, timeout=60
+        ).stdout
+
+
+def test_a_host_sends_the_same_request(port):
+    """With a Host header as well, which has the name of testinfra's host."""
+    answers = send_from(Here(), port=port, path="/x", host="www", tls={}, repeat=2)
+    assert [(one.status, one.json()["host"], one.all("x-twice")) for one in answers] == [(200, "www", ["a", "b"])] * 2
 
 
 def _another(folder: Path) -> str:

@@ -216,6 +216,7 @@ def test_missing_certificate_is_named(play, request_):
     assert result.returncode != 0
     told = re.sub(r"\s+", " ", result.stdout)
     assert (
-        "nginx-web has no /etc/webstack/tls/nowhere/certificate.pem, which nginx_sites or nginx_upstreams name" in told
+        "nginx-web: nginx_sites or nginx_upstreams uses /etc/webstack/tls/nowhere/certificate.pem, which does not exist"
+        in told
     )
     assert request_(**WWW).status == 200
