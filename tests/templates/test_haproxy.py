@@ -3,15 +3,11 @@
 import re
 import subprocess
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from haproxy_handover.cli import configuration_id
+from throwaway_ca import Authority
 
 Parser = Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]
 Render = Callable[[str, str, Mapping[str, Any]], str]
@@ -224,20 +220,10 @@ def section(configuration: str, head: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def pem() -> str:
-    """A certificate of the day with its key, for HAProxy to read: it is its own CA."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "www.foobar.com")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    return (certificate.public_bytes(serialization.Encoding.PEM) + private).decode()
+def pem(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A certificate with its key, for HAProxy to read."""
+    authority = Authority(tmp_path_factory.mktemp("authority") / "ca")
+    return "".join(authority.issue("www.foobar.com", ["DNS:www.foobar.com"]))
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

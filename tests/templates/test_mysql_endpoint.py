@@ -3,10 +3,10 @@
 import re
 import subprocess
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
+from throwaway_ca import Authority
 
 Parser = Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]
 UNIT = "/etc/systemd/system/mysql-endpoint.service"
@@ -123,12 +123,9 @@ def test_arguments(unit: Any) -> None:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("authority")
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca -keyout key -out ca"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True, cwd=folder)
-    return Path(folder, "ca").read_text()
+    authority = Authority(tmp_path_factory.mktemp("authority") / "ca")
+    authority.make()
+    return authority.certificate.read_text()
 
 
 def test_haproxy_reads_the_routing_without_a_warning(

@@ -33,6 +33,7 @@ from mysql_endpoint.state import not_primary, not_replica, state_of
 from mysql_endpoint.systemd import listen
 from mysql_endpoint.tls import Certificate
 from patience import until
+from throwaway_ca import Authority
 
 ROLE = Path(__file__).resolve().parents[2] / "roles/mysql_endpoint"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -488,16 +489,12 @@ class Served:
 
 
 def certificate(folder: Path, name: str) -> tuple[str, str]:
-    """A certificate for db1 that signs itself, and its key."""
+    """A certificate for db1 with that of its authority, which is its own, and its key."""
+    authority = Authority(folder / f"ca-{name}")
+    issued, key = authority.issue(name, ["DNS:db1"])
     paths = folder / f"{name}.pem", folder / f"{name}.key"
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -addext subjectAltName=DNS:db1"
-    )
-    subprocess.run(
-        [*command.split(), "-subj", f"/CN={name}", "-out", paths[0], "-keyout", paths[1]],
-        check=True,
-        capture_output=True,
-    )
+    paths[0].write_text(issued + authority.certificate.read_text())
+    paths[1].write_text(key)
     return str(paths[0]), str(paths[1])
 
 
