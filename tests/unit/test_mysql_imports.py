@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes import OPERATIONS
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
@@ -104,6 +105,14 @@ def test_functions_of_a_mode_are_called_only_where_they_are_operations(path: Pat
             file = str(node.module).rpartition(".")[2]
             functions = {f"{file}.{alias.name}" for alias in node.names if alias.name[0].islower()}
             assert functions <= allowed
+
+
+def test_the_action_group_is_what_logs_in_to_the_server() -> None:
+    """Red for a new module that module_defaults of the group would miss."""
+    groups = yaml.safe_load((PLUGINS.parent / "meta/runtime.yml").read_text())["action_groups"]
+    assert groups["mysql"] == sorted(
+        path.stem for path in (PLUGINS / "modules").glob("*.py") if "LOGIN_OPTIONS" in path.read_text()
+    )
 
 
 def test_this_test_sees_an_import() -> None:
