@@ -22,7 +22,7 @@ SWITCHOVER_GAP, WRITES_BACK, REJOINED = 2.0, 10.0, 30.0
 from that depends on the machine, so it is printed and not asserted.
 """
 
-LOSSLESS = "no acknowledged write is lost"
+LOSSLESS = "No acknowledged write is lost"
 
 
 @pytest.fixture

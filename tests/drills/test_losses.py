@@ -21,7 +21,7 @@ def test_old_primary_made_anew(play, pair, drill, remove, inventory):
         since = run.mark()
         done = play("failover.yml")
         assert done.succeeded, done.output
-        assert "no acknowledged write is lost" in done.said
+        assert "No acknowledged write is lost" in done.said
         run.note("writes_back_seconds", run.back_after(since))
         run.note("write_gap_seconds", run.load.gap(lost, time.monotonic()))
         done = play("lab/up.yml")
