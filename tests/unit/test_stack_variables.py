@@ -1,4 +1,4 @@
-"""What the stack's variables say of who listens where, rendered by Ansible for real inventories."""
+"""What the stack's variables say of who listens where and who is asked, rendered by Ansible for real inventories."""
 
 import json
 import subprocess
@@ -13,12 +13,12 @@ EVERYTHING_ON_ONE_HOST = {
     group: {"hosts": {"one": {"ansible_host": "198.18.0.1", "mysql_role": "primary"}}}
     for group in ("databases", "appservers", "webservers", "loadbalancers")
 }
-TEMPLATE = "{{ __webstack_port_conflicts }}"
 
 
-def conflicts(inventory: Path, **variables: Any) -> dict[str, list[str]]:
+def rendered(template: str, inventory: Path, **variables: Any) -> dict[str, Any]:
+    """What a template says on each host of an inventory."""
     command = [sys.executable, "-m", "ansible", "adhoc", "all", "--playbook-dir", "playbooks", "-i", str(inventory)]
-    command += ["-m", "ansible.builtin.debug", "-a", f"msg={TEMPLATE}", "-e", json.dumps(variables), "--one-line"]
+    command += ["-m", "ansible.builtin.debug", "-a", f"msg={template}", "-e", json.dumps(variables), "--one-line"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = {}
@@ -26,6 +26,20 @@ def conflicts(inventory: Path, **variables: Any) -> dict[str, list[str]]:
         host, _, result = line.partition(" | SUCCESS => ")
         found[host] = json.loads(result)["msg"]
     return found
+
+
+def conflicts(inventory: Path, **variables: Any) -> dict[str, list[str]]:
+    return rendered("{{ __webstack_port_conflicts }}", inventory, **variables)
+
+
+def test_a_host_in_an_optional_group_alone_is_no_witness_of_a_lost_primary(tmp_path: Path) -> None:
+    """The firewall keeps it from the databases, so it would always say that the primary is lost."""
+    path = tmp_path / "hosts.yml"
+    path.write_text(
+        json.dumps({"all": {"children": {**EVERYTHING_ON_ONE_HOST, "backups": {"hosts": {"store": {}, "one": {}}}}}})
+    )
+    found = rendered("{{ __webstack_required_host_names }}", path)
+    assert found == {"one": ["one"], "store": ["one"]}
 
 
 def test_the_lab_has_none() -> None:
