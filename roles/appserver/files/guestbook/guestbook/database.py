@@ -19,7 +19,8 @@ from itertools import count
 from types import ModuleType
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import URL, Engine, ExceptionContext
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -103,7 +104,7 @@ class Server:
     @classmethod
     def at(cls, url: URL, settings: Settings, read_timeout: int) -> "Server":
         plain, arguments = _connect_arguments(url, settings, read_timeout)
-        engine = create_engine(plain, connect_args=arguments, pool_pre_ping=True, pool_recycle=600)
+        engine = create_engine(plain, connect_args=arguments, pool_pre_ping=True, pool_recycle=600, future=True)
         event.listen(engine, "handle_error", _leave_wrong_server)
         if engine.dialect.name == "mysql":
             event.listen(engine, "do_connect", mysql().connect)
@@ -117,7 +118,7 @@ class Server:
     @contextmanager
     def session(self) -> Iterator[tuple[Session, str]]:
         """A session and the name of the server that it reached."""
-        with self.engine.connect() as connection, Session(connection, expire_on_commit=False) as session:
+        with self.engine.connect() as connection, Session(connection, expire_on_commit=False, future=True) as session:
             yield session, str(connection.info.get("server", self.engine.dialect.name))
 
     def mark_down(self, reason: BaseException) -> None:

@@ -1,31 +1,30 @@
-"""The one table."""
+"""The one table, written so that SQLAlchemy 1.4 (Debian 12) reads it as well as 2.0."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 
-from sqlalchemy import DateTime, String, Text
+from sqlalchemy import Column, DateTime, Integer, String, Text
 from sqlalchemy.dialects import mysql
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import declarative_base
 
 NAME_LENGTH = 80
 MESSAGE_LENGTH = 1000
 KEY_LENGTH = 64
 
 
-class Base(DeclarativeBase):
-    pass
+Base = declarative_base()
 
 
 class Entry(Base):
     __tablename__ = "entry"
     __table_args__ = ({"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"},)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    message: Mapped[str] = mapped_column(Text)
+    id = Column(Integer, primary_key=True)
+    name = Column(String(NAME_LENGTH), nullable=False)
+    message = Column(Text, nullable=False)
     # UTC. Microseconds, so that entries written in one second keep their order when they are shown.
-    created: Mapped[datetime] = mapped_column(DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql"))
+    created = Column(DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql"), nullable=False)
     # Two keys that differ in case only are two keys, whatever the database's collation says.
-    idempotency_key: Mapped[str | None] = mapped_column(
+    idempotency_key = Column(
         String(KEY_LENGTH).with_variant(mysql.VARCHAR(KEY_LENGTH, charset="ascii", collation="ascii_bin"), "mysql"),
         unique=True,
     )
