@@ -11,7 +11,7 @@ description:
   - Turns frontends, backends, listens and statistics, as the role P(foobar.webstack.haproxy#role) has them, into the
     lines of their sections. The role's template uses it; what an option means is said in the role's manual.
   - The data is taken to be right; P(foobar.webstack.haproxy_errors#filter) says what is wrong with it.
-positional: backends, listens, stats, retry_methods, default_alpn
+positional: backends, listens, stats, retry_methods, default_alpn, ipv6
 options:
   _input:
     description: The role's C(haproxy_frontends).
@@ -39,6 +39,10 @@ options:
     required: true
   default_alpn:
     description: Whether this HAProxy offers protocols (ALPN) by itself, which it does from 2.8 on.
+    type: bool
+    default: true
+  ipv6:
+    description: Whether the host can listen on IPv6 addresses. A bind for V(*) then has a line for each family.
     type: bool
     default: true
 seealso:
@@ -91,6 +95,7 @@ def haproxy_sections(
     stats: Mapping[str, Any],
     retry_methods: Sequence[str],
     default_alpn: bool = True,
+    ipv6: bool = True,
 ) -> dict[str, Any]:
     """The sections as plain data; AnsibleFilterError for data of another shape."""
     try:
@@ -98,10 +103,10 @@ def haproxy_sections(
     except RecordError as error:
         raise AnsibleFilterError(f"haproxy_sections: {error}") from error
     return {
-        "stats": stats_lines(known.stats, default_alpn) if known.stats else [],
+        "stats": stats_lines(known, default_alpn, ipv6),
         "quic": known.uses_quic,
         "proxies": [
-            {"head": head, "lines": lines} for head, lines in sections(known, list(retry_methods), default_alpn)
+            {"head": head, "lines": lines} for head, lines in sections(known, list(retry_methods), default_alpn, ipv6)
         ],
     }
 

@@ -29,7 +29,8 @@ options:
       - C(mysql_role), V(primary) on the one host that takes the writes and V(replica) on every other, required,
       - C(mysql_port), TCP port of its MySQL server, default 3306,
       - C(mysql_source), on a replica the inventory name of the host to replicate from, default the primary, and
-      - C(mysql_server_id), from 1 to 4294967295, default the IPv4 address as an integer, required with an IPv6 address.
+      - C(mysql_server_id), from 1 to 4294967295, default the IPv4 address as an integer, or a digest of the IPv6
+        address.
     type: dict
     required: true
   actual:

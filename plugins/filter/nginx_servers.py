@@ -11,7 +11,7 @@ description:
   - Works out what the role's template writes down - which socket has which default server, which headers a location
     sends, how an upstream's server is described. What an option means is said in the role's manual.
   - The data is taken to be right; P(foobar.webstack.nginx_errors#filter) says what is wrong with it.
-positional: upstreams, http2_directive
+positional: upstreams, http2_directive, ipv6
 options:
   _input:
     description: The role's C(nginx_sites).
@@ -27,6 +27,10 @@ options:
     description: Whether this nginx has the directive C(http2), which it has from 1.25.1 on.
     type: bool
     default: true
+  ipv6:
+    description: Whether the host can listen on IPv6 addresses. What listens on V(*) then does so on each family.
+    type: bool
+    default: true
 seealso:
   - plugin: foobar.webstack.nginx_errors
     plugin_type: filter
@@ -34,8 +38,8 @@ seealso:
 
 EXAMPLES = r"""
 servers: "{{ [{'name': 'www', 'server_names': ['www.example.com']}] | foobar.webstack.nginx_servers(upstreams=[]) }}"
-# => sites: [{name: www, listens: ['*:80'], ...}]
-#    unknown: [{listens: ['*:80 default_server'], tls: null}]
+# => sites: [{name: www, listens: ['*:80', '[::]:80'], ...}]
+#    unknown: [{listens: ['*:80 default_server', '[::]:80 default_server'], tls: null}]
 #    upstreams: []
 """
 
@@ -72,11 +76,14 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.records import Rec
 
 
 def nginx_servers(
-    sites: Sequence[Mapping[str, Any]], upstreams: Sequence[Mapping[str, Any]], http2_directive: bool = True
+    sites: Sequence[Mapping[str, Any]],
+    upstreams: Sequence[Mapping[str, Any]],
+    http2_directive: bool = True,
+    ipv6: bool = True,
 ) -> dict[str, Any]:
     """Servers and upstreams as plain data; AnsibleFilterError for data of another shape."""
     try:
-        known = configuration(sites, upstreams)
+        known = configuration(sites, upstreams).in_families(ipv6=ipv6)
     except RecordError as error:
         raise AnsibleFilterError(f"nginx_servers: {error}") from error
     return {

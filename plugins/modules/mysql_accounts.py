@@ -40,7 +40,8 @@ options:
         type: str
         required: true
       hosts:
-        description: Addresses that the user may come from, V(localhost) for the socket.
+        description:
+          - Addresses that the user may come from, V(localhost) for the socket. IPv6 addresses in any spelling.
         type: list
         elements: str
         required: true
@@ -131,6 +132,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.accounts im
     AccountError,
     Existing,
     Key,
+    compared_host,
     entitlements,
     granted,
     plan,
@@ -171,7 +173,7 @@ def accounts(users: list[dict[str, Any]]) -> list[Account]:
                 require_tls=user["require_tls"],
                 max_connections=user["max_user_connections"],
             )
-            for host in dict.fromkeys(user["hosts"])
+            for host in dict.fromkeys(map(compared_host, user["hosts"]))
         ]
     return found
 

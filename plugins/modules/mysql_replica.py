@@ -37,7 +37,9 @@ attributes:
 extends_documentation_fragment:
   - foobar.webstack.mysql
 requirements:
-  - for C(CLONE), the plugin C(mysql_clone.so) on both servers, one release series, and a source with an IPv4 address
+  - for C(CLONE), the plugin C(mysql_clone.so) on both servers, and one release series
+  - for C(CLONE) from an IPv6 address, which it does not take, a C(/etc/hosts) that can be written; the source has a
+    name there while the copy is made
 options:
   state:
     description:

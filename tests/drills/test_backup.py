@@ -56,7 +56,7 @@ def test_corrupted_backup_is_caught(on, pair, inventory, backed_up):
     good = json.loads(host.check_output("mysql-backup status"))["verify"]
     assert good["ok"] is True
     environment = host.file("/etc/mysql-backup/environment").content_string
-    where = re.search(r'RESTIC_REPOSITORY="(?:sftp:[^@]+@([^:]+):)?(/[^"]+)"', environment)
+    where = re.search(r'RESTIC_REPOSITORY="(?:sftp://[^@]+@\[?([^]]+?)\]?:[0-9]+/)?(/[^"]+)"', environment)
     store = host
     if where[1]:
         store = next(on(name) for name in inventory.hostvars if inventory.address(name) == where[1])

@@ -18,6 +18,12 @@ WEB2 = {"name": "web2", "address": "2001:db8::22", "port": 80}
 DOWNSTREAM = {"name": "web", "bind": [{"port": 80}], "default_backend": "web"}
 WEB = {"name": "web", "servers": [WEB1, WEB2]}
 
+WITHOUT_IPV6 = {
+    "os_family": "Debian",
+    "distribution": "Debian",
+    "distribution_major_version": "13",
+    "cmdline": {"ipv6.disable": "1"},
+}
 PEM = "/etc/webstack/tls/www/combined.pem"
 CA = "/etc/webstack/tls/ca.pem"
 TLS = {"certificates": [PEM]}
@@ -26,7 +32,6 @@ SECURE = {
     "bind": [
         {"port": 80},
         {"port": 443, "tls": TLS | {"quic": True}},
-        {"address": "::", "port": 443, "tls": TLS | {"quic": True}, "extra": ["v6only"]},
     ],
     "default_backend": "web",
 }
@@ -286,6 +291,7 @@ def test_secure_site(configuration: Callable[..., str]) -> None:
         "option httplog",
         "option idle-close-on-response",
         "bind *:80",
+        "bind [::]:80 v6only",
         f"bind *:443 {tls}",
         f"bind quic4@*:443 ssl crt {PEM} alpn h3",
         f"bind [::]:443 {tls} v6only",
@@ -374,7 +380,7 @@ def test_haproxy_is_told_to_offer_no_protocol_where_it_would_otherwise(configura
 def test_http_3_is_refused_where_haproxy_has_none(errors: Callable[..., list[str]]) -> None:
     facts = {"distribution": "Debian", "distribution_major_version": "12", "os_family": "Debian"}
     found = errors(**SCENARIOS["secure site"], ansible_facts=facts)
-    assert len(found) == 2
+    assert len(found) == 1
     assert all("cannot speak HTTP/3" in error for error in found)
 
 
@@ -382,6 +388,46 @@ def test_options_of_a_backend_win_over_those_of_all(configuration: Callable[...,
     lines = section(configuration(**SCENARIOS["many of everything"]), "backend api")
     assert {"retries 1", "no option redispatch", "retry-on none", "hash-type consistent"} <= set(lines)
     assert "server local /run/api.sock check weight 100" in lines
+
+
+def binds(rendered: str, head: str) -> list[str]:
+    return [line.removeprefix("bind ") for line in section(rendered, head) if line.startswith("bind ")]
+
+
+def test_every_address_is_one_of_both_families(configuration: Callable[..., str]) -> None:
+    """A visitor with IPv6 is served without a word in the data. HAProxy's own `*` is IPv4 alone."""
+    data = {"haproxy_frontends": [DOWNSTREAM], "haproxy_backends": [WEB], "haproxy_stats": {"address": "*"}}
+    rendered = configuration(**data)
+    assert binds(rendered, "frontend web") == ["*:80", "[::]:80 v6only"]
+    assert binds(rendered, "frontend stats") == ["*:8404", "[::]:8404 v6only"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "bound"),
+    [
+        (["0.0.0.0"], ["0.0.0.0:80"]),  # noqa: S104
+        (["::"], ["[::]:80 v6only"]),
+        (["2001:db8::1"], ["[2001:db8::1]:80"]),
+        (["*", "::"], ["*:80", "[::]:80 v6only"]),
+    ],
+)
+def test_one_family_where_the_data_says_so(configuration, addresses: list[str], bound: list[str]) -> None:
+    site = DOWNSTREAM | {"bind": [{"address": address, "port": 80} for address in addresses]}
+    assert binds(configuration(haproxy_frontends=[site], haproxy_backends=[WEB]), "frontend web") == bound
+
+
+def test_another_frontend_may_have_the_ipv6_addresses(configuration: Callable[..., str]) -> None:
+    other = DOWNSTREAM | {"name": "six", "bind": [{"address": "::", "port": 80}]}
+    rendered = configuration(haproxy_frontends=[DOWNSTREAM, other], haproxy_backends=[WEB])
+    assert (binds(rendered, "frontend web"), binds(rendered, "frontend six")) == (["*:80"], ["[::]:80 v6only"])
+
+
+@pytest.mark.parametrize("data", [{"haproxy_ipv6": False}, {"ansible_facts": WITHOUT_IPV6}])
+def test_a_kernel_without_ipv6_is_not_asked_for_it(configuration: Callable[..., str], data: dict[str, Any]) -> None:
+    """There HAProxy would not start: "cannot create receiving socket (Address family not supported by protocol)"."""
+    rendered = configuration(haproxy_frontends=[SECURE], haproxy_backends=[WEB], haproxy_stats={"address": "*"}, **data)
+    assert "[::]" not in rendered
+    assert len(binds(rendered, "frontend web")) == 3
 
 
 def test_tcp_has_nothing_of_http(configuration: Callable[..., str]) -> None:
@@ -398,7 +444,9 @@ def test_nothing_is_repeated_when_no_method_may_be(configuration: Callable[..., 
 def test_statistics_stay_on_loopback_unless_told(configuration: Callable[..., str]) -> None:
     assert "bind 127.0.0.1:8404" in section(configuration(), "frontend stats")
     lines = section(configuration(**SCENARIOS["statistics for others"]), "frontend stats")
-    assert lines.index("bind [::]:9000") < lines.index("http-request deny unless { src 192.0.2.0/24 2001:db8::/32 }")
+    assert lines.index("bind [::]:9000 v6only") < lines.index(
+        "http-request deny unless { src 192.0.2.0/24 2001:db8::/32 }"
+    )
     assert "frontend stats" not in configuration(haproxy_stats={})
 
 

@@ -19,7 +19,13 @@ WWW = {"name": "www", "server_names": ["www.foobar.com"], "proxy": [{"location":
 TLS = {"certificate": "/etc/webstack/tls/nginx/certificate.pem", "key": "/etc/webstack/tls/nginx/key.pem"}
 CA = "/etc/webstack/tls/ca.pem"
 SECURE_UPSTREAMS = [UPSTREAMS[0] | {"tls": {"ca_file": CA, "name": "application.webstack.internal"}}]
-SECURE_WWW = WWW | {"listen": [{"port": 443, "tls": True}, {"address": "::", "port": 443, "tls": True}], "tls": TLS}
+SECURE_WWW = WWW | {"listen": [{"port": 443, "tls": True}], "tls": TLS}
+WITHOUT_IPV6 = {
+    "os_family": "Debian",
+    "distribution": "Debian",
+    "distribution_major_version": "13",
+    "cmdline": {"ipv6.disable": "1"},
+}
 CSP = "default-src 'self'; frame-ancestors 'none'"
 
 SCENARIOS = {
@@ -306,9 +312,33 @@ def test_unknown_names_get_an_answer_of_their_own(render):
     assert "return 404;" in text
 
 
+@pytest.mark.parametrize(
+    ("listen", "sockets"),
+    [
+        ({}, ["*:80", "[::]:80"]),
+        ({"listen": [{"port": 80}, {"address": "::", "port": 80}]}, ["*:80", "[::]:80"]),
+        ({"listen": [{"address": "0.0.0.0", "port": 80}]}, ["0.0.0.0:80"]),  # noqa: S104
+        ({"listen": [{"address": "fd00::21", "port": 80}]}, ["[fd00::21]:80"]),
+    ],
+)
+def test_every_address_is_one_of_both_families(render, listen, sockets):
+    """Plain sites, too. nginx's own `*` is IPv4 alone."""
+    site = WWW | {"default": True} | listen
+    text = render({"nginx_sites": [site], "nginx_upstreams": UPSTREAMS})
+    assert re.findall(r"listen (.*) default_server;", text) == sockets
+
+
+@pytest.mark.parametrize("data", [{"nginx_ipv6": False}, {"ansible_facts": WITHOUT_IPV6}])
+def test_a_kernel_without_ipv6_is_not_asked_for_it(render, data):
+    """There nginx would not start: "socket() [::]:80 failed (97: Address family not supported by protocol)"."""
+    text = render(SCENARIOS["typical"] | data)
+    assert "[::]" not in text
+    assert "listen *:80;" in text
+
+
 def test_default_site_takes_unknown_names(render):
     text = render(SCENARIOS["typical"] | {"nginx_sites": [WWW | {"default": True}]})
-    assert re.findall(r"listen (.*) default_server;", text) == ["*:80"]
+    assert re.findall(r"listen (.*) default_server;", text) == ["*:80", "[::]:80"]
     assert 'server_name "";' not in text
 
 
@@ -317,7 +347,7 @@ def test_unknown_names_on_tls_are_answered_with_the_sites_certificate(render):
     servers = re.findall(r"^ {4}server \{\n(.*?)^ {4}\}", render(SCENARIOS["tls"]), re.MULTILINE | re.DOTALL)
     unknown = [server for server in servers if 'server_name "";' in server]
     assert [re.findall(r"listen (.*);", server) for server in unknown] == [
-        ["*:80 default_server"],
+        ["*:80 default_server", "[::]:80 default_server"],
         ["*:443 default_server ssl", "[::]:443 default_server ssl"],
     ]
     assert "ssl_certificate" not in unknown[0]

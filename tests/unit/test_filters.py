@@ -27,6 +27,7 @@ TOPOLOGY_FILTERS = {
     "listener_conflicts": "web1",
     "mysql_replication": "db2",
     "mysql_routing": "web1",
+    "addresses": "web1",
     "nginx_upstream": "web2",
 }
 

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair import convergence, promotion, recovery
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair import (
+    convergence,
+    donor,
+    promotion,
+    recovery,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Channel, Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.plan import Intent
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.state import Local, Source, Unreachable
@@ -127,6 +132,38 @@ def test_after_a_clone_the_server_is_looked_at_again(converge: Converge) -> None
     run.converge()
     assert [statement.split()[0] for statement in run.executed] == ["SET", "CLONE", "CHANGE", "START"]
     assert run.intent.cloned
+
+
+def test_the_source_has_a_name_while_clone_copies(
+    converge: Converge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only then, and nothing else in the file changes, whatever a run that was killed has left there."""
+    hosts = tmp_path / "hosts"
+    before = "127.0.0.1 localhost\n::1 localhost\n"
+    during = f"{before}2001:db8::31 {donor.donor_name('2001:db8::31')} # while CLONE copies from it\n"
+    hosts.write_text(during.strip())
+    monkeypatch.setattr(donor, "HOSTS", hosts)
+    seen: list[str] = []
+    server = Recorder(
+        {
+            "CLONE": lambda: seen.append(hosts.read_text()) or [],
+            "SELECT STATE": [{"STATE": "Completed", "ERROR_MESSAGE": ""}],
+            "SELECT @@GLOBAL.gtid_executed": [{"value": f"{A}:1-9"}],
+        }
+    )
+    converge(FRESH, replace(COPY, channel=None), server=server, wanted=replace(WANTED, host="2001:db8::31")).converge()
+    assert (seen, hosts.read_text()) == ([during], before)
+
+
+def test_nothing_is_cloned_from_a_source_without_a_name(
+    converge: Converge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(donor, "HOSTS", tmp_path / "missing")
+    run = converge(FRESH, wanted=replace(WANTED, host="2001:db8::31"))
+    with pytest.raises(ReasonError) as raised:
+        run.converge()
+    assert code(raised) == "convergence.no_name"
+    assert not [done for done in run.server.executed if done.startswith("CLONE")]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

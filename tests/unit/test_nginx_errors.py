@@ -130,6 +130,17 @@ def test_one_site_may_repeat_itself() -> None:
     assert errors([site], UPSTREAMS) == []
 
 
+def test_every_address_is_of_both_families() -> None:
+    """Two sites that meet on the IPv6 addresses alone do so all the same; each pair is named once."""
+    first = WWW | {"default": True, "listen": [{"port": 80}]}
+    for address in ("::", "0:0::0", "0.0.0.0", "*"):  # noqa: S104
+        second = WWW | {"name": "other", "default": True, "listen": [{"address": address, "port": 80}]}
+        assert [error for error in errors([first, second], UPSTREAMS) if "are both the default" in error] == [
+            f'nginx_sites: "www" and "other" are both the default on {address} port 80; '
+            "keep default: true on one of them."
+        ]
+
+
 def test_data_of_another_shape_is_an_error() -> None:
     with pytest.raises(AnsibleFilterError, match=r"nginx_sites\[0\].tls.key is required"):
         errors([WWW | {"tls": {"certificate": "/certificate.pem"}}], UPSTREAMS)

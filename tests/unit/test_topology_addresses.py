@@ -27,6 +27,23 @@ def test_address(name: str, variables: dict[str, str], expected: str) -> None:
     assert str(addresses.address(name, {name: variables})) == expected
 
 
+def test_addresses_of_one_family() -> None:
+    hosts = {"db1": {"ansible_host": "2001:DB8::31"}, "lb1": {"webstack_address": "2001:db8::11", "ansible_host": "x"}}
+    found = addresses.addresses(list(hosts), hosts)
+    assert {name: str(at) for name, at in found.items()} == {"db1": "2001:db8::31", "lb1": "2001:db8::11"}
+
+
+def test_addresses_of_two_families_are_refused() -> None:
+    """Behind a green preflight each host's firewall would be closed to those of the other family."""
+    hosts = {"db1": {"ansible_host": "198.18.0.31"}, "web1": {"ansible_host": "2001:DB8::21"}}
+    with pytest.raises(TopologyError) as error:
+        addresses.addresses(["web1", "db1"], hosts)
+    assert str(error.value) == (
+        "web1: its address for the other hosts is 2001:db8::21, and that of db1 is 198.18.0.31; "
+        "hosts reach each other over one family, so set webstack_address of all to IPv4, or of all to IPv6"
+    )
+
+
 USE = "set webstack_address to the bare IPv4 or IPv6 address at which the other hosts reach it"
 
 

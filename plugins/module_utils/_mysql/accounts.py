@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Secret, Statement
 
@@ -171,6 +172,18 @@ def _entitle(account: Account, there: Existing, every_privilege: frozenset[str])
                 statements.append(Statement(f"{verb} {', '.join(sorted(names))} ON {place} {preposition} %s@%s", key))
     revocations += [Statement(f"REVOKE {role.replace('%', '%%')} FROM %s@%s", key) for role in there.roles]
     return grants + revocations
+
+
+def compared_host(host: str) -> str:
+    """The host of an account as the server compares it with a client's address, which is character by character.
+
+    A client that comes in over IPv4 has an IPv4 address, also where the server listens on IPv6.
+    """
+    try:
+        address: IPv4Address | IPv6Address = ip_address(host)
+    except ValueError:
+        return host
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def entitlements(wanted: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:

@@ -6,7 +6,7 @@ What each option means is said in the role's argument specification.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -45,6 +45,11 @@ class Bind:
     def is_path(self) -> bool:
         """Whether it is no address of a network: a path, or with HAProxy's prefixes (`unix@`, `abns@`, `fd@`)."""
         return is_path(self.address)
+
+    @property
+    def says_families(self) -> bool:
+        """Whether `extra` tells HAProxy which families a bind for IPv6 takes."""
+        return not {"v4v6", "v6only"}.isdisjoint(" ".join(self.extra).split())
 
     @property
     def socket(self) -> tuple[str, int | None]:
@@ -198,6 +203,21 @@ class Configuration:
     def uses_quic(self) -> bool:
         """Whether any bind speaks HTTP/3."""
         return any(bind.tls and bind.tls.quic for proxy in self.frontends + self.listens for bind in proxy.bind)
+
+    def listeners(self, binds: Iterable[Bind], *, ipv6: bool) -> list[Bind]:
+        """Binds as HAProxy has them, each of one family: `*` is IPv4 there, and every address in the role's data.
+
+        Nothing is added where IPv6 is off (`ipv6`), beside a bind for `::` and the same port, which has the IPv6
+        addresses already, and to a bind that says itself what it does with IPv6.
+        """
+        proxies = [bind for proxy in self.frontends + self.listens for bind in proxy.bind]
+        taken = {bind.port for bind in [*proxies, *([self.stats.bind] if self.stats else [])] if bind.address == "::"}
+        made = []
+        for bind in binds:
+            made.append(bind)
+            if bind.address == "*" and ipv6 and bind.port not in taken and not bind.says_families:
+                made.append(replace(bind, address="::"))
+        return made
 
 
 def configuration(

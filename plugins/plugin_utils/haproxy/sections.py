@@ -17,7 +17,6 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model impo
     Proxy,
     RateLimit,
     Server,
-    Stats,
 )
 
 # An IPv4 address, or the /64 that is the least an IPv6 network gives to one household.
@@ -32,12 +31,12 @@ _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30}
 
 
 def sections(
-    configuration: Configuration, retry_methods: Sequence[str], default_alpn: bool
+    configuration: Configuration, retry_methods: Sequence[str], default_alpn: bool, ipv6: bool
 ) -> list[tuple[str, list[str]]]:
     """Head and lines of each frontend, backend and listen, in this order.
 
     `retry_methods` are those whose requests may be sent again. `default_alpn` says whether HAProxy offers protocols by
-    itself (from 2.8 on), and so has to be told where it should not.
+    itself (from 2.8 on), and so has to be told where it should not; `ipv6` whether the host can listen on IPv6.
     """
     made = []
     for kind, proxies in (
@@ -46,7 +45,7 @@ def sections(
         ("listen", configuration.listens),
     ):
         for proxy in proxies:
-            lines = [*_opening(proxy, default_alpn)]
+            lines = [*_opening(proxy, configuration.listeners(proxy.bind, ipv6=ipv6), default_alpn)]
             lines += _front(proxy) if kind != "backend" else ()
             lines += _back(proxy, retry_methods) if kind != "frontend" else ()
             lines += _rules(proxy)
@@ -56,11 +55,15 @@ def sections(
     return made
 
 
-def stats_lines(stats: Stats, default_alpn: bool) -> list[str]:
-    """The lines of the frontend `stats`."""
+def stats_lines(configuration: Configuration, default_alpn: bool, ipv6: bool) -> list[str]:
+    """The lines of the frontend `stats`; none without statistics."""
+    stats = configuration.stats
+    if stats is None:
+        return []
+    binds = configuration.listeners([stats.bind], ipv6=ipv6)
     return [
         "mode http",
-        f"bind {_bind(stats.bind, Mode.HTTP, default_alpn)}",
+        *(f"bind {_bind(bind, Mode.HTTP, default_alpn)}" for bind in binds),
         "no log",
         "maxconn 100",
         *([f"http-request deny unless {{ src {' '.join(stats.allow)} }}"] if stats.allow else []),
@@ -105,14 +108,14 @@ def _directives(directive: str, lines: Iterable[str]) -> Iterator[str]:
 # --- what every section begins with -----------------------------------------------------------------------------------
 
 
-def _opening(proxy: Proxy, default_alpn: bool) -> Iterator[str]:
+def _opening(proxy: Proxy, binds: Sequence[Bind], default_alpn: bool) -> Iterator[str]:
     http = proxy.mode is Mode.HTTP
     yield f"mode {proxy.mode.value}"
     if proxy.bind:
         yield "option httplog" if http else "option tcplog"
         if http:
             yield "option idle-close-on-response"
-    for bind in proxy.bind:
+    for bind in binds:
         yield f"bind {_bind(bind, proxy.mode, default_alpn)}"
         if bind.tls and bind.tls.quic:
             yield f"bind {_quic_bind(bind, bind.tls)}"
@@ -128,14 +131,19 @@ def _bind(bind: Bind, mode: Mode, default_alpn: bool) -> str:
         alpn = bind.tls.alpn if bind.tls.alpn is not None else ("h2", "http/1.1") if mode is Mode.HTTP else ()
         nothing = "no-alpn" if mode is Mode.HTTP and default_alpn else None
         tls = _tls(bind.tls, f"alpn {','.join(alpn)}" if alpn else nothing)
-    return _words(_endpoint(bind.address, bind.port), tls, *bind.extra)
+    return _words(_endpoint(bind.address, bind.port), tls, _only_ipv6(bind), *bind.extra)
+
+
+def _only_ipv6(bind: Bind) -> str | None:
+    """Without it the kernel decides whether `::` takes IPv4, too (net.ipv6.bindv6only)."""
+    return "v6only" if bind.address == "::" and not bind.says_families else None
 
 
 def _quic_bind(bind: Bind, tls: BindTls) -> str:
     """The listener for QUIC beside the one for TCP; it speaks nothing but HTTP/3."""
     family = 6 if ":" in bind.address else 4
     extra = [word for word in bind.extra if word in ("v4v6", "v6only")]
-    return _words(f"quic{family}@{_endpoint(bind.address, bind.port)}", _tls(tls, "alpn h3"), *extra)
+    return _words(f"quic{family}@{_endpoint(bind.address, bind.port)}", _tls(tls, "alpn h3"), _only_ipv6(bind), *extra)
 
 
 def _tls(tls: BindTls, alpn: str | None) -> str:

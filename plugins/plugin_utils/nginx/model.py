@@ -6,10 +6,11 @@ What each option means is said in the role's argument specification.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.records import read
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import ip
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,13 @@ class Listen:
     def socket(self) -> str:
         """Address and port, as nginx has them."""
         return f"{bracketed(self.address)}:{self.port}"
+
+    @property
+    def sockets(self) -> tuple[tuple[str, str], ...]:
+        """Address and port in one spelling, one for each family: what two sites may share, or collide on."""
+        every = self.address in ("*", "0.0.0.0")  # noqa: S104
+        addresses = ["*" if every else str(ip(self.address) or self.address), *(["::"] if self.address == "*" else [])]
+        return tuple((address, str(self.port)) for address in addresses)
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,19 @@ class Site:
     index: tuple[str, ...] = ("index.html",)
     extra: tuple[str, ...] = ()
 
+    def listeners(self, *, ipv6: bool) -> list[Listen]:
+        """Where it listens as nginx has it, each of one family: `*` is IPv4 there, and every address in the data.
+
+        Nothing is added where IPv6 is off (`ipv6`), and beside a listen for `::` and the same port.
+        """
+        taken = {str(listen.port) for listen in self.listen if listen.address == "::"}
+        made = []
+        for listen in self.listen:
+            made.append(listen)
+            if listen.address == "*" and ipv6 and str(listen.port) not in taken:
+                made.append(replace(listen, address="::"))
+        return made
+
 
 @dataclass(frozen=True)
 class UpstreamServer:
@@ -148,6 +169,10 @@ class Configuration:
 
     sites: tuple[Site, ...]
     upstreams: tuple[Upstream, ...]
+
+    def in_families(self, *, ipv6: bool) -> Configuration:
+        """The same with what each site listens on as nginx has it (`Site.listeners`)."""
+        return replace(self, sites=tuple(replace(site, listen=tuple(site.listeners(ipv6=ipv6))) for site in self.sites))
 
 
 def configuration(sites: Iterable[Mapping[str, Any]], upstreams: Iterable[Mapping[str, Any]]) -> Configuration:

@@ -46,6 +46,26 @@ def address(name: str, hostvars: HostVars) -> Address:
     return address_in(name, variables_of(name, hostvars, "address"))
 
 
+def addresses(names: Sequence[str], hostvars: HostVars) -> dict[str, Address]:
+    """The address of each host by its name, in the order of `names`; what `address` reads, of each.
+
+    Raises TopologyError as `address` does, and for hosts of two families. A host that is reached at an IPv6 address is
+    asked from one: whoever knows the other by its IPv4 address - firewall, database accounts - would not let it in.
+    """
+    require_mapping(hostvars)
+    found = {name: address_in(name, variables_of(name, hostvars, "addresses")) for name in names}
+    first: dict[int, str] = {}
+    for name, at in found.items():
+        first.setdefault(at.version, name)
+    if len(first) > 1:
+        four, six = first[4], first[6]
+        raise TopologyError(
+            f"{six}: its address for the other hosts is {found[six]}, and that of {four} is {found[four]}; "
+            "hosts reach each other over one family, so set webstack_address of all to IPv4, or of all to IPv6"
+        )
+    return found
+
+
 def hosts_with_variables(
     names: Sequence[str], hostvars: HostVars, where: str
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from hashlib import sha256
 from ipaddress import IPv4Address
 from typing import Any, Literal
 
@@ -110,7 +111,7 @@ def database_hosts(names: Sequence[str], hostvars: HostVars) -> list[DatabaseHos
 
     Reads of each host: what `address` reads; `mysql_role` (required: primary or replica), `mysql_port` (a port, default
     3306), `mysql_source` (the inventory name of the host that a replica replicates from; default the primary), and
-    `mysql_server_id` (SERVER_IDS; default the IPv4 address as an integer, required with an IPv6 address).
+    `mysql_server_id` (SERVER_IDS; default `derived_server_id` of the address).
 
     Raises TopologyError for an empty list, a host that is unknown, listed twice or without a usable address, and a
     value that is missing, of a wrong type or out of range. What the hosts are to each other is for `replication`.
@@ -155,6 +156,16 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
         )
         for host in hosts
     }
+
+
+def derived_server_id(address: Address) -> int:
+    """A server_id from SERVER_IDS that follows from the address alone: an IPv4 address as an integer, a digest of IPv6.
+
+    Two of them may be the same, though hardly ever are: `replication` refuses that.
+    """
+    if isinstance(address, IPv4Address):
+        return int(address)
+    return int.from_bytes(sha256(address.packed).digest()[:8], "big") % len(SERVER_IDS) + SERVER_IDS[0]
 
 
 def as_found(hosts: Sequence[DatabaseHost], actual: Mapping[str, str]) -> list[DatabaseHost]:
@@ -217,13 +228,8 @@ def _database_host(host: str, variables: Mapping[str, Any]) -> DatabaseHost:
     found = address_in(host, variables)
     if "mysql_server_id" in variables:
         server_id = number(variables["mysql_server_id"], host, "mysql_server_id", SERVER_IDS)
-    elif isinstance(found, IPv4Address):
-        server_id = int(found)
     else:
-        raise TopologyError(
-            f"{host}: mysql_server_id is not set and the IPv6 address {found} does not fit into one; "
-            f"write a number from {SERVER_IDS[0]} to {SERVER_IDS[-1]} that no other database host has"
-        )
+        server_id = derived_server_id(found)
     port = port_number(variables.get("mysql_port", DEFAULT_MYSQL_PORT), host, "mysql_port")
     return DatabaseHost(host, found, port, role, server_id, source)
 

@@ -22,7 +22,7 @@ def errors(configuration: Configuration, status: Mapping[str, Any]) -> list[str]
         *(error for upstream in configuration.upstreams for error in _upstream(upstream)),
         *_names("nginx_sites", [site.name for site in configuration.sites]),
         *(error for site in configuration.sites for error in _site(site, configuration, status)),
-        *_conflicts(configuration.sites),
+        *dict.fromkeys(_conflicts(configuration.sites)),
         *_port("nginx_status", status["port"]),
     ]
 
@@ -109,26 +109,26 @@ def _at(listen: Listen) -> str:
 
 def _conflicts(sites: tuple[Site, ...]) -> Iterator[str]:
     """What two sites cannot both have on one socket: TLS and no TLS, the default, a name."""
-    with_tls: dict[str, tuple[bool, str]] = {}
-    defaults: dict[str, str] = {}
-    names: dict[tuple[str, str], str] = {}
+    with_tls: dict[tuple[str, str], tuple[bool, str]] = {}
+    defaults: dict[tuple[str, str], str] = {}
+    names: dict[tuple[str, tuple[str, str]], str] = {}
     for site in sites:
-        for listen in site.listen:
+        for listen, socket in ((one, socket) for one in site.listen for socket in one.sockets):
             at = _at(listen)
-            tls, first = with_tls.setdefault(at, (listen.tls, site.name))
+            tls, first = with_tls.setdefault(socket, (listen.tls, site.name))
             if tls != listen.tls:
                 yield (
                     f'nginx_sites: "{first}" and "{site.name}" listen on {at}, one with TLS and one without; '
                     "give both the same, or one another port."
                 )
-            default = defaults.setdefault(at, site.name) if site.default else site.name
+            default = defaults.setdefault(socket, site.name) if site.default else site.name
             if default != site.name:
                 yield (
                     f'nginx_sites: "{default}" and "{site.name}" are both the default on {at}; '
                     "keep default: true on one of them."
                 )
             for name in map(str.lower, site.server_names):
-                owner = names.setdefault((name, at), site.name)
+                owner = names.setdefault((name, socket), site.name)
                 if owner != site.name:
                     yield (
                         f'nginx_sites: "{owner}" and "{site.name}" both answer for {name} on {at}; '

@@ -9,6 +9,7 @@ from enum import Enum
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import CONNECTION_LOST, NOT_SUPERVISED
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Channel, Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.donor import resolvable
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.observe import (
     observe,
     observe_channel,
@@ -39,6 +40,7 @@ class Code(str, Enum):
     """Why a plan could not be carried out."""
 
     STATEMENT = "convergence.statement"
+    NO_NAME = "convergence.no_name"
     NOT_CLONED = "convergence.not_cloned"
     CLONE_INCOMPLETE = "convergence.clone_incomplete"
     SERVICE = "convergence.service"
@@ -123,8 +125,12 @@ class Convergence:
     def _clone(self, statement: Statement) -> None:
         """Copy the data, and wait for the server to come back with it."""
         source = str(self.wanted)
+        host = self.wanted.host if self.wanted else ""
         try:
-            self.server.patient(self.clone_timeout).rows(statement.sql, statement.values)
+            with resolvable(host):
+                self.server.patient(self.clone_timeout).rows(statement.sql, statement.values)
+        except OSError as error:
+            raise ReasonError(reason(Code.NO_NAME, source=source, error=str(error))) from error
         except ServerError as error:
             if error.number == NOT_SUPERVISED:
                 self._service("restart")

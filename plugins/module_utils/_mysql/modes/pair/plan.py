@@ -18,6 +18,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
     change_source,
     shown,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.donor import donor_name
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.state import Local, Source, Unreachable
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import (
     Reason,
@@ -47,7 +48,6 @@ class Code(str, Enum):
     UNKNOWN_ORIGIN = "plan.unknown_origin"
     RUNS_WITH_ERRANT = "plan.runs_with_errant"
     OTHER_SERIES = "plan.other_series"
-    IPV6 = "plan.ipv6"
     NO_CLONE_PLUGIN = "plan.no_clone_plugin"
     NO_CLONE_PLUGIN_ON_SOURCE = "plan.no_clone_plugin_on_source"
     IS_A_REPLICA = "plan.is_a_replica"
@@ -210,12 +210,13 @@ def _provision(wanted: Endpoint, local: Local, source: Source, intent: Intent) -
     """Replace the data by the source's, then replicate from where the copy ends."""
     _refuse_clone(wanted, local, source, intent)
     user, password = intent.donor_account or (wanted.user, wanted.password)
+    donor = donor_name(wanted.host)
     clone = Statement(
         f"CLONE INSTANCE FROM %s@%s:{wanted.port} IDENTIFIED BY %s REQUIRE {'SSL' if wanted.tls else 'NO SSL'}",
-        (user, wanted.host, Secret(password)),
+        (user, donor, Secret(password)),
         clones=True,
     )
-    donors = Statement("SET GLOBAL clone_valid_donor_list = %s", (f"{wanted.host}:{wanted.port}",))
+    donors = Statement("SET GLOBAL clone_valid_donor_list = %s", (f"{donor}:{wanted.port}",))
     trust = (Statement("SET GLOBAL clone_ssl_ca = %s", (wanted.ca,)),) if wanted.ca else ()
     # Reset first: if CLONE is interrupted after it has dropped the data, this is a server with neither channel nor
     # databases, which the next run provisions.
@@ -238,8 +239,6 @@ def _refuse_clone(wanted: Endpoint, local: Local, source: Source, intent: Intent
     here, there = local.version.split("-")[0], source.version.split("-")[0]
     if here.split(".")[:2] != there.split(".")[:2]:
         raise ReasonError(reason(Code.OTHER_SERIES, version=here, source=str(wanted), source_version=there))
-    if ":" in wanted.host:
-        raise ReasonError(reason(Code.IPV6, source=str(wanted)))
     if intent.rehearsal:
         return
     if not local.clone_plugin:
