@@ -62,16 +62,23 @@ def stored_bytes(summary: Mapping[str, Any]) -> int:
     return int(summary.get("data_added_packed", summary.get("data_added", 0)))
 
 
+def _common(snapshot: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """What a base and an archived log both have."""
+    return {
+        "id": snapshot["id"],
+        "host": snapshot["hostname"],
+        "path": snapshot["paths"][0],
+        "until": float(tags["until"]),
+        "size": int(tags["size"]),
+    }
+
+
 def _base(snapshot: Mapping[str, Any], tags: Mapping[str, str]) -> Base:
     return Base(
-        id=snapshot["id"],
-        host=snapshot["hostname"],
-        path=snapshot["paths"][0],
+        **_common(snapshot, tags),
         low=parse_gtids(tags["low"]),
         high=parse_gtids(tags["high"]),
         since=float(tags["since"]),
-        until=float(tags["until"]),
-        size=int(tags["size"]),
         version=tags["version"],
         options={name: value for name, value in tags.items() if name.startswith(("innodb_", "lower_"))},
     )
@@ -79,14 +86,10 @@ def _base(snapshot: Mapping[str, Any], tags: Mapping[str, str]) -> Base:
 
 def _log(snapshot: Mapping[str, Any], tags: Mapping[str, str]) -> ArchivedLog:
     return ArchivedLog(
-        id=snapshot["id"],
-        host=snapshot["hostname"],
-        path=snapshot["paths"][0],
+        **_common(snapshot, tags),
         gtids=parse_gtids(tags["gtids"]),
         executed=parse_gtids(tags["executed"]),
         first=int(tags["first"]),
         last=int(tags["last"]),
-        until=float(tags["until"]),
-        size=int(tags["size"]),
         stored=datetime.fromisoformat(snapshot["time"]).timestamp(),
     )
