@@ -192,7 +192,7 @@ warning_reasons:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import CHANNEL_OPTIONS, Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.convergence import Convergence
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.plan import Intent
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
@@ -202,23 +202,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server impo
     Server,
     ServerError,
 )
-
-
-def endpoint(params: dict[str, Any]) -> Endpoint:
-    """The source that the options describe."""
-    ca = (params["source_ca"] or "") if params["source_tls"] else ""
-    return Endpoint(
-        host=params["source_host"],
-        port=params["source_port"],
-        user=params["source_user"],
-        password=params["source_password"],
-        tls=params["source_tls"],
-        ca=ca,
-        verify=bool(ca),
-        connect_retry=params["connect_retry"],
-        retry_count=params["retry_count"],
-        heartbeat_period=params["heartbeat_period"],
-    )
 
 
 def intent(params: dict[str, Any], *, rehearsal: bool) -> Intent:
@@ -258,9 +241,6 @@ def argument_spec() -> dict[str, Any]:
         "source_password": {"type": "str", "no_log": True},
         "source_tls": {"type": "bool", "default": True},
         "source_ca": {"type": "path"},
-        "connect_retry": {"type": "int", "default": 5},
-        "retry_count": {"type": "int", "default": 0},
-        "heartbeat_period": {"type": "float", "default": 5.0},
         "provision": {"type": "str", "choices": ["clone", "none"], "default": "clone"},
         "clone_user": {"type": "str"},
         "clone_password": {"type": "str", "no_log": True},
@@ -269,6 +249,7 @@ def argument_spec() -> dict[str, Any]:
         "timeout": {"type": "int", "default": 60},
         "clone_timeout": {"type": "int", "default": 3600},
         "service": {"type": "str", "default": "mysql"},
+        **CHANNEL_OPTIONS,
         **LOGIN_OPTIONS,
     }
 
@@ -289,7 +270,7 @@ def main() -> None:
 
     convergence = Convergence(
         server=Server.local(params["login_unix_socket"], params["login_user"], params["timeout"]),
-        wanted=endpoint(params) if params["state"] == "running" else None,
+        wanted=Endpoint.of(params, source="source_", tls="source_") if params["state"] == "running" else None,
         intent=intent(params, rehearsal=module.check_mode),
         control=control,
         timeout=params["timeout"],

@@ -129,7 +129,7 @@ warning_reasons:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import CHANNEL_OPTIONS, Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.exchange import Exchange, prepare
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError
@@ -138,28 +138,11 @@ PATIENCE = 10
 """Seconds for an answer; longer than any statement here waits."""
 
 
-def endpoint(params: dict[str, Any]) -> Endpoint:
-    """The candidate as this server will fetch from it."""
-    ca = (params["ca"] or "") if params["tls"] else ""
-    return Endpoint(
-        host=params["candidate_host"],
-        port=params["candidate_port"],
-        user=params["source_user"],
-        password=params["source_password"],
-        tls=params["tls"],
-        ca=ca,
-        verify=bool(ca),
-        connect_retry=params["connect_retry"],
-        retry_count=params["retry_count"],
-        heartbeat_period=params["heartbeat_period"],
-    )
-
-
 def exchange(params: dict[str, Any]) -> Exchange:
     """The two servers, looked at."""
     return prepare(
         Server.local(params["login_unix_socket"], params["login_user"], PATIENCE),
-        endpoint(params),
+        Endpoint.of(params, source="candidate_", tls=""),
         user=params["user"],
         password=params["password"],
         timeout=PATIENCE,
@@ -181,12 +164,10 @@ def main() -> None:
             "source_password": {"type": "str", "required": True, "no_log": True},
             "tls": {"type": "bool", "default": True},
             "ca": {"type": "path"},
-            "connect_retry": {"type": "int", "default": 5},
-            "retry_count": {"type": "int", "default": 0},
-            "heartbeat_period": {"type": "float", "default": 5.0},
             "lock_timeout": {"type": "int", "default": 2},
             "max_lag": {"type": "int", "default": 2},
             "max_transaction": {"type": "int", "default": 10},
+            **CHANNEL_OPTIONS,
             **LOGIN_OPTIONS,
         },
         supports_check_mode=True,

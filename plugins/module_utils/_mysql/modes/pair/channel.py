@@ -45,10 +45,37 @@ class Endpoint:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @classmethod
+    def of(cls, params: Mapping[str, Any], *, source: str, tls: str) -> Endpoint:
+        """As a module's options describe it; `source` and `tls` begin the names of its options for them.
+
+        The account is the replication's in every module: source_user and source_password.
+        """
+        encrypted = bool(params[f"{tls}tls"])
+        ca = (params[f"{tls}ca"] or "") if encrypted else ""
+        return cls(
+            host=params[f"{source}host"],
+            port=params[f"{source}port"],
+            user=params["source_user"],
+            password=params["source_password"],
+            tls=encrypted,
+            ca=ca,
+            verify=bool(ca),
+            **{name: params[name] for name in CHANNEL_OPTIONS},
+        )
+
     @property
     def options(self) -> dict[str, Any]:
         """The fields by name."""
         return {name: getattr(self, name) for name in OPTIONS}
+
+
+CHANNEL_OPTIONS = {
+    "connect_retry": {"type": "int", "default": Endpoint.connect_retry},
+    "retry_count": {"type": "int", "default": Endpoint.retry_count},
+    "heartbeat_period": {"type": "float", "default": Endpoint.heartbeat_period},
+}
+"""What every module that makes a channel takes: how patient the replica is."""
 
 
 @dataclass(frozen=True)
