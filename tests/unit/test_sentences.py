@@ -10,6 +10,7 @@ from string import Formatter
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.foobar.webstack.plugins.filter.reasons import reasons
 from ansible_collections.foobar.webstack.plugins.module_utils import _mysql
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import reasons as reasons_module
@@ -26,6 +27,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.sentences import (
 )
 from reading import read
 
+PLAYBOOKS = COLLECTION / "playbooks"
 GIVEN = {"run", "phrase", "here"}
 """What every sentence may name without its reason having it."""
 OTHER = {"phrases", "mysql_errors"}
@@ -88,11 +90,28 @@ def constants(node: ast.AST, module: Any) -> list[Enum]:
     return []
 
 
-USED = list(calls())
+def written() -> Iterator[tuple[str, set[str], str]]:
+    """Every reason that a playbook gives itself: a mapping of `code` and `data`."""
+
+    def found(value: Any) -> Iterator[dict[str, Any]]:
+        if isinstance(value, dict) and value.keys() == {"code", "data"}:
+            yield value
+        elif isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from found(part)
+
+    for file in sorted(PLAYBOOKS.rglob("*.yml")):
+        for entry in found(yaml.safe_load(file.read_text())):
+            yield entry["code"], set(entry["data"]), file.name
+
+
+IN_PLAYBOOKS = list(written())
+USED = [*calls(), *IN_PLAYBOOKS]
 
 
 def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
-    assert set(SENTENCES) == set(CODES)
+    assert set(SENTENCES) == set(CODES) | {code for code, _, _ in IN_PLAYBOOKS}
+    assert IN_PLAYBOOKS
 
 
 def test_every_code_is_used() -> None:
