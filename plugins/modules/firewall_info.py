@@ -1,0 +1,105 @@
+#!/usr/bin/python
+# Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
+# SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
+
+"""Module foobar.webstack.firewall_info."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: firewall_info
+version_added: 1.1.0
+short_description: Says whether another firewall closes what the stack opens
+author: The foobar.webstack maintainers (!UNKNOWN)
+description:
+  - Looks at what nftables and iptables have loaded for inbound packets, apart from the collection's own tables.
+  - Names a chain that drops or rejects a new TCP connection from anywhere to a port of O(rules), by its policy or by a
+    rule. ufw and firewalld are named as such.
+  - What only concerns some addresses (fail2ban and other blocklists), other ports, invalid packets, or forwarded
+    packets (Docker) is not named. Rules that accept single ports are not looked at.
+  - Needs nothing on the host. Where neither C(nft) nor C(iptables) is installed, or can look, there is nothing.
+attributes:
+  check_mode:
+    description: Does the same.
+    support: full
+  diff_mode:
+    description: Nothing changes.
+    support: none
+options:
+  rules:
+    description: Rules of the role P(foobar.webstack.firewall#role), whose inbound TCP ports are looked at.
+    type: list
+    elements: dict
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Ask whether another firewall is in the way
+  foobar.webstack.firewall_info:
+    rules:
+      - {name: www, ports: ["80", "443"]}
+  register: firewall
+"""
+
+RETURN = r"""
+foreign:
+  description: Chains that close a port.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    program:
+      description: V(ufw) or V(firewalld). Empty where it is something else.
+      type: str
+    tool:
+      description: What lists the chain, V(nft) or V(iptables).
+      type: str
+    family:
+      description: Family of the table, such as V(inet).
+      type: str
+    table:
+      description: Name of the table.
+      type: str
+    chain:
+      description: Name of the chain.
+      type: str
+    reason:
+      description: What in the chain closes the port.
+      type: str
+problems:
+  description: A sentence for each of them, with what to do.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._firewall import host, ports
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={"rules": {"type": "list", "elements": "dict", "default": []}},
+        supports_check_mode=True,
+    )
+    found = host.foreign(ports.of_rules(module.params["rules"]))
+    module.exit_json(
+        changed=False,
+        problems=host.problems(found),
+        foreign=[
+            {
+                "program": one.program,
+                "tool": one.table.tool,
+                "family": one.table.family,
+                "table": one.table.name,
+                "chain": one.chain,
+                "reason": one.reason,
+            }
+            for one in found
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
