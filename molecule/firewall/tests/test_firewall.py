@@ -189,6 +189,27 @@ class TestStrict:
         assert reached("fw2", everything(FW1)) >= {("tcp", "198.18.16.11", 80), ("tcp", "198.18.16.11", 8000)}
 
 
+def test_another_firewall_that_closes_the_site_is_named(converge, inside, reached):
+    """What ufw with "allow 22" amounts to. Red for a run that ends green, because SSH passes, with a site that times out."""
+    rules = (
+        "table inet hostfw { chain input { type filter hook input priority 0; policy drop; tcp dport 22 accept; }; }"
+    )
+    before = table(inside, "fw1")
+    inside("fw1", "nft", rules)
+    site = [("tcp", "198.18.16.11", 80)]
+    assert reached("outsider", site) == set()
+    run = converge("--limit=fw1", firewall_ping_rate="9/second")
+    assert run.returncode != 0
+    message = " ".join(run.stdout.split())
+    assert "fw1: another firewall is active, nftables' table inet hostfw (chain input: policy drop)" in message
+    assert "firewall_accept_foreign: true" in message
+    assert table(inside, "fw1") == before
+    run = converge("--limit=fw1", firewall_accept_foreign=True)
+    assert (run.returncode, changed(run, "fw1")) == (0, 0), run.stdout
+    inside("fw1", "nft", "delete", "table", "inet", "hostfw")
+    assert reached("outsider", site) == set(site)
+
+
 def test_a_reboot_keeps_the_rules(restart, inside, reached, converge):
     """The network namespace of the container is new, and with it everything in nftables."""
     before = table(inside, "fw1")

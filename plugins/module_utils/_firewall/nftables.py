@@ -66,22 +66,21 @@ def rule(expressions: list[Any], ours: list[Range]) -> Rule:
             target = content.get("target", "")
         elif name == "xt" and content.get("name") == "REJECT":
             verdict = Verdict.DROP
-        elif name == "match" and _meets_visitors(content, ours):
+        elif name == "match" and _meets_visitors(dict(content), ours):
             reach = Reach.VISITORS if reach is Reach.ALL else reach
         elif name not in HARMLESS:
             reach = Reach.OTHERS
     return Rule(verdict, reach, target)
 
 
-def _meets_visitors(match: Mapping[str, Any], ours: list[Range]) -> bool:
+def _meets_visitors(match: dict[str, Any], ours: list[Range]) -> bool:
     """Whether a new TCP connection from anywhere to a port of the stack may meet this condition."""
-    left, values, negated = match["left"], _values(match["right"]), match["op"] == "!="
+    left, values, negated = match["left"], _values(match["right"]), str(match["op"]) == "!="
     kind, content = next(iter(left.items())) if isinstance(left, Mapping) else ("", {})
     name = (content.get("key") or content.get("field") or "") if isinstance(content, Mapping) else ""
     if name == "dport":
-        return content.get("protocol") in {"tcp", "th"} and matched(
-            ours, [_range(value) for value in values], negated=negated
-        )
+        theirs = [_range(value) for value in values]
+        return content.get("protocol") in ("tcp", "th") and matched(ours, theirs, negated=negated)
     if name in PROTOCOLS:
         return bool({"tcp", "ip", "ip6", "ipv4", "ipv6", 6} & set(values)) is not negated
     if name in ("iif", "iifname"):
