@@ -190,7 +190,7 @@ class TestStrict:
 
 
 def test_another_firewall_that_closes_the_site_is_named(converge, inside, reached):
-    """What ufw with "allow 22" amounts to. Red for a run that ends green, because SSH passes, with a site that times out."""
+    """What ufw with "allow 22" amounts to. Red for a run that ends green, because SSH passes, with a closed site."""
     rules = (
         "table inet hostfw { chain input { type filter hook input priority 0; policy drop; tcp dport 22 accept; }; }"
     )
