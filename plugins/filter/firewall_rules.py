@@ -21,7 +21,8 @@ options:
       - Flows, each a dict. C(name) is unique.
       - C(to) is the group (or list of groups) that listens.
       - C(from) is the group (or list of groups) that opens connections, or C(any) for any address.
-      - C(ports) is a list of ports, left out with the protocol C(vrrp).
+      - C(ports) is a list of ports; or, where the hosts that listen have different ones, a dict with the port or list
+        of ports of each by inventory name. It is left out with the protocol C(vrrp).
       - C(protocol) is C(tcp), which is the default, C(udp) or C(vrrp).
     type: list
     elements: dict

@@ -35,8 +35,8 @@ options:
     type: str
     required: true
   port:
-    description: TCP port on which all servers listen, from 1 to 65535.
-    type: int
+    description: TCP port on which all servers listen, from 1 to 65535; or a dict with that of each by inventory name.
+    type: raw
     required: true
   check:
     description: Whether HAProxy checks the servers' health.
@@ -50,6 +50,8 @@ options:
     type: dict
 seealso:
   - plugin: foobar.webstack.address
+    plugin_type: filter
+  - plugin: foobar.webstack.web_ports
     plugin_type: filter
 """
 
@@ -97,7 +99,7 @@ def haproxy_backend(
     hosts: Sequence[str],
     hostvars: Mapping[str, Any],
     name: str,
-    port: int,
+    port: int | Mapping[str, int],
     check: bool = True,
     tls: Mapping[str, Any] | None = None,
     **options: Any,

@@ -182,11 +182,12 @@ def test_two_programs_on_one_port_of_a_host_are_refused(tmp_path, inventory):
     Before the secrets are made: red if a run that is refused left a file.
     """
     together = {**GROUPS, "webservers": ["web1", "lb1"]}
-    result = ansible(tmp_path, "preflight", "-i", inventory(together))
+    result = ansible(tmp_path, "preflight", "-i", inventory(together, webstack_web_port=443))
     assert result.returncode != 0
     assert (
         '"lb1: nginx (group webservers) and HAProxy (group loadbalancers) would both listen on TCP port 443 of every '
-        'address; take the host out of the group webservers or loadbalancers."'
+        "address; set webstack_web_port to another port, or take the host out of the group webservers or "
+        'loadbalancers."'
     ) in result.stdout + result.stderr
     assert not (tmp_path / ".secrets.yml").exists()
 

@@ -54,19 +54,25 @@ def one_host(tmp_path: Path) -> Path:
     return path
 
 
-def test_load_balancer_and_web_server_on_one_host(one_host: Path) -> None:
-    """Both answer browsers on 443. Nothing else is in anybody's way on a host of all tiers."""
-    assert conflicts(one_host) == {
+def test_nothing_is_in_anybody_s_way_on_a_host_of_all_tiers(one_host: Path) -> None:
+    """Load balancer and nginx both answered browsers on 443."""
+    assert conflicts(one_host) == {"one": []}
+
+
+def test_a_port_that_the_load_balancer_has(one_host: Path) -> None:
+    """One sentence that names the variable: red if nginx were to find the port taken."""
+    assert conflicts(one_host, webstack_web_port=443) == {
         "one": [
             "one: nginx (group webservers) and HAProxy (group loadbalancers) would both listen on TCP port 443 of "
-            "every address; take the host out of the group webservers or loadbalancers"
+            "every address; set webstack_web_port to another port, or take the host out of the group webservers or "
+            "loadbalancers"
         ]
     }
 
 
 def test_ports_that_the_inventory_sets(one_host: Path) -> None:
     """Catches a table that holds the default ports where the inventory has others."""
-    [database, application, www] = conflicts(
+    [database, application] = conflicts(
         one_host,
         mysql_port=8402,
         webstack_app_port=3308,
@@ -76,4 +82,3 @@ def test_ports_that_the_inventory_sets(one_host: Path) -> None:
     assert database.startswith("one: mysqld (group databases) and lego (group loadbalancers) would both listen on TCP ")
     assert application.startswith("one: mysql-endpoint (group databases) and gunicorn (group appservers) would both ")
     assert "set mysql_endpoint_port or webstack_app_port to another port" in application
-    assert "TCP port 443" in www

@@ -348,3 +348,28 @@ def test_pure_and_plain(inventory: Any, flows: Any) -> None:
     first, second = (plugin.firewall_rules(flows, groups, hostvars, "h0") for _ in range(2))
     assert json.loads(json.dumps(first)) == second
     assert (groups, hostvars, flows) == before
+
+
+def test_hosts_that_listen_on_different_ports() -> None:
+    """Each lets in what it listens on and no more, and is let out to with that: red with the ports of all for each."""
+    flow = {"name": "web", "to": "webservers", "from": "loadbalancers", "ports": {"web1": 443, "web2": [8443, 8443]}}
+    assert rules("web1", [flow]) == [("web", "in", "tcp", [443], ["198.18.0.11"])]
+    assert rules("web2", [flow]) == [("web", "in", "tcp", [8443], ["198.18.0.11"])]
+    assert rules("lb1", [flow]) == [
+        ("web", "out", "tcp", [443], ["198.18.0.21"]),
+        ("web", "out", "tcp", [8443], ["2001:db8::22"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ports", "said"),
+    [
+        ({"web1": 443}, "flow web: ports has none of web2; write those of every host that listens"),
+        ({"web1": 443, "web2": "https"}, "flow web: ports is 'https'; write a whole number from 1 to 65535"),
+    ],
+)
+def test_a_host_without_a_port_of_its_own_is_refused(ports: Any, said: str) -> None:
+    flow = {"name": "web", "to": "webservers", "from": "loadbalancers", "ports": ports}
+    with pytest.raises(TopologyError) as error:
+        rules("lb1", [flow])
+    assert str(error.value) == said

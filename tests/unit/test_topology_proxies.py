@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.filter import web_ports as plugin
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
 
 from inventories import backend, inventory, upstream, webservers
@@ -248,3 +250,38 @@ def test_bad_upstream(hostvars: Any, options: dict[str, Any], message: str) -> N
     with pytest.raises(TopologyError) as error:
         upstream(hostvars, **options)
     assert str(error.value) == message
+
+
+def test_a_web_server_leaves_443_to_a_load_balancer_on_its_host() -> None:
+    """And a port that the inventory sets wins."""
+    hosts = inventory("edge", "web1", "web2", web2={"webstack_web_port": "4443"})
+    assert plugin.web_ports(["edge", "web1", "web2"], hosts, ["edge", "lb1"]) == {
+        "edge": 8443,
+        "web1": 443,
+        "web2": 4443,
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "balancers", "changes", "said"),
+    [
+        (["web1"], [], {"webstack_web_port": 0}, "web1: webstack_web_port is 0; write a whole number from 1 to 65535"),
+        (["web1"], [], {"webstack_web_port": None}, "web1: webstack_web_port is None; write a whole number from 1 to "),
+        ([], [], {}, "web servers: the group has no hosts"),
+        (["web1"], "lb1", {}, "web servers: load_balancers is 'lb1'; pass a list of inventory names"),
+    ],
+)
+def test_a_port_that_is_not_valid_is_refused(
+    names: list[str], balancers: Any, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(AnsibleFilterError) as error:
+        plugin.web_ports(names, inventory("web1", web1=changes), balancers)
+    assert str(error.value).startswith(said)
+
+
+def test_servers_on_different_ports() -> None:
+    assert [server["port"] for server in backend(webservers(), port={"web2": 8443, "web1": 443})] == [443, 8443]
+    with pytest.raises(TopologyError, match="backend web: port has none of web2; write that of every host, or one"):
+        backend(webservers(), port={"web1": 443})
+    with pytest.raises(TopologyError, match="web1: backend web: port is 'x'; write a whole number"):
+        backend(webservers(), port={"web1": "x", "web2": 443})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,13 +30,25 @@ _FLOW_KEYS = ("name", "to", "from", "ports", "protocol")
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Hosts of the groups `sources` (None: any address) may open connections to `ports` of the hosts of `targets`."""
+    """Hosts of the groups `sources` (None: any address) may open connections to `ports` of the hosts of `targets`.
+
+    `ports_by_host` are those of each target where they differ; None where all have `ports`.
+    """
 
     name: str
     protocol: str
     ports: tuple[int, ...]
     sources: tuple[str, ...] | None
     targets: tuple[str, ...]
+    ports_by_host: Mapping[str, tuple[int, ...]] | None = None
+
+    def ports_of(self, host: str) -> tuple[int, ...]:
+        """The ports of a target."""
+        if self.ports_by_host is None:
+            return self.ports
+        if host not in self.ports_by_host:
+            raise TopologyError(f"flow {self.name}: ports has none of {host}; write those of every host that listens")
+        return self.ports_by_host[host]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +82,10 @@ def host_rules(
     """What `host` lets in, then what it may open itself, each in the order of `flows`.
 
     A flow is a mapping with `name` (unique), `to` and `from` (a group or a list of groups; `from` may be any),
-    `ports` (a list of ports; none with vrrp) and `protocol` (PROTOCOLS, default tcp). All flows are checked, on every
-    host alike. A rule names every other host once, in the order of the groups; the host's own address is left out, and
-    a rule that would have no address is none.
+    `ports` (a list of ports, or by host a port or a list of them; none with vrrp) and `protocol` (PROTOCOLS, default
+    tcp). All flows are checked, on every host alike. A rule names every other host once, in the order of the groups;
+    the host's own address is left out, and a rule that would have no address is none. Where the targets of a flow have
+    different ports, there is a rule for each set of ports.
 
     `optional` are groups that the inventory may lack: what a flow says of one that is absent or empty does not count,
     and a flow that is left without a source or a target is dropped.
@@ -97,20 +110,25 @@ def host_rules(
             found[name] = address_in(name, variables_of(name, hostvars, where))
         return found[name]
 
-    def others(names: Sequence[str], where: str) -> tuple[Address, ...]:
+    def members(names: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys(member for name in names for member in groups[name] if member != host))
+
+    def others(names: Iterable[str], where: str) -> tuple[Address, ...]:
         own = address_of(host, where)
-        members = dict.fromkeys(member for name in names for member in groups[name] if member != host)
-        return tuple(at for at in dict.fromkeys(address_of(member, where) for member in members) if at != own)
+        return tuple(at for at in dict.fromkeys(address_of(name, where) for name in names) if at != own)
 
     inbound, outbound = [], []
     for flow in read:
         where = f"flow {flow.name}"
         if any(host in groups[name] for name in flow.targets):
-            sources = None if flow.sources is None else others(flow.sources, where)
-            inbound.append(FirewallRule(flow.name, "in", flow.protocol, flow.ports, sources))
+            sources = None if flow.sources is None else others(members(flow.sources), where)
+            inbound.append(FirewallRule(flow.name, "in", flow.protocol, flow.ports_of(host), sources))
         if flow.sources is None or any(host in groups[name] for name in flow.sources):
-            targets = others(flow.targets, where)
-            outbound.append(FirewallRule(flow.name, "out", flow.protocol, flow.ports, targets))
+            listening: dict[tuple[int, ...], list[str]] = {}
+            for target in members(flow.targets):
+                listening.setdefault(flow.ports_of(target), []).append(target)
+            for ports, targets in listening.items():
+                outbound.append(FirewallRule(flow.name, "out", flow.protocol, ports, others(targets, where)))
     return [rule for rule in inbound + outbound if rule.addresses is None or rule.addresses]
 
 
@@ -144,15 +162,23 @@ def _flow(flow: Mapping[str, Any], number: int, groups: Mapping[str, Sequence[st
     if protocol not in PROTOCOLS:
         raise TopologyError(f"{where}: protocol is {shown(protocol)}; write one of {listed(PROTOCOLS)}")
     ports = flow.get("ports", [])
-    if isinstance(ports, str) or not isinstance(ports, Sequence):
+    by_host = ports if isinstance(ports, Mapping) else None
+    if by_host is None and (isinstance(ports, str) or not isinstance(ports, Sequence)):
         raise TopologyError(f"{where}: ports is {shown(ports)}; write a list of ports such as [443]")
     if protocol == "vrrp" and ports:
         raise TopologyError(f"{where}: ports is {shown(ports)} and protocol is vrrp, which has none; leave ports out")
     if protocol != "vrrp" and not ports:
         raise TopologyError(f"{where}: ports is empty; write the ports to open such as [443], or remove the flow")
-    numbers = tuple(dict.fromkeys(port_number(port, where, "ports") for port in ports))
     sources = None if flow.get("from") == "any" else _group_names(flow, "from", where, groups, optional)
-    return Flow(name, protocol, numbers, sources, _group_names(flow, "to", where, groups, optional))
+    targets = _group_names(flow, "to", where, groups, optional)
+    if by_host is None:
+        return Flow(name, protocol, _numbers(ports, where), sources, targets)
+    return Flow(name, protocol, (), sources, targets, {host: _numbers(of, where) for host, of in by_host.items()})
+
+
+def _numbers(ports: Any, where: str) -> tuple[int, ...]:
+    several = ports if isinstance(ports, Sequence) and not isinstance(ports, str) else [ports]
+    return tuple(dict.fromkeys(port_number(port, where, "ports") for port in several))
 
 
 def _group_names(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
 )
 
 DEFAULT_WEIGHT = 100
+WEB_PORT = 443
+WEB_PORT_BESIDE_A_LOAD_BALANCER = 8443
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +77,37 @@ class UpstreamServer:
         return {"name": self.name, "address": str(self.address), "port": self.port, "backup": self.backup}
 
 
+def web_ports(names: Sequence[str], hostvars: HostVars, load_balancers: Sequence[str]) -> dict[str, int]:
+    """Where the web server of each host listens. A load balancer on the same host has 443, so it leaves that alone.
+
+    Reads of each host: `webstack_web_port` (a port, default WEB_PORT, or WEB_PORT_BESIDE_A_LOAD_BALANCER).
+
+    Raises TopologyError for an empty list, a host that is unknown or listed twice, and a value of a wrong type or out
+    of range.
+    """
+    if isinstance(load_balancers, str) or not isinstance(load_balancers, Sequence):
+        raise TopologyError(f"web servers: load_balancers is {shown(load_balancers)}; pass a list of inventory names")
+    beside = frozenset(load_balancers)
+    ports = {}
+    for host, variables in hosts_with_variables(names, hostvars, "web servers"):
+        usual = WEB_PORT_BESIDE_A_LOAD_BALANCER if host in beside else WEB_PORT
+        ports[host] = port_number(variables.get("webstack_web_port", usual), host, "webstack_web_port")
+    return ports
+
+
 def backend_servers(
     names: Sequence[str],
     hostvars: HostVars,
     *,
     name: str,
-    port: int | str,
+    port: int | str | Mapping[str, int],
     check: bool | str = True,
     tls: bool = False,
 ) -> list[BackendServer]:
     """The servers of the HAProxy backend `name`: one for each host in `names`, in that order.
 
-    All listen on `port`; `check` says whether HAProxy checks their health. With `tls` the certificate of each
-    must hold its inventory name.
+    All listen on `port`, or each on its own where that is a mapping by host; `check` says whether HAProxy checks their
+    health. With `tls` the certificate of each must hold its inventory name.
 
     Reads of each host: what `address` reads, `haproxy_weight` (0 to 256, default 100, relative to the other servers),
     `haproxy_backup` and `haproxy_maintenance` (booleans, default false).
@@ -98,13 +118,13 @@ def backend_servers(
     host that is named by an address, because HAProxy verifies certificates by host name only.
     """
     where = f"backend {block_name(name, 'backend')}"
-    listens = port_number(port, where, "port")
+    listens = None if isinstance(port, Mapping) else port_number(port, where, "port")
     checked = boolean(check, where, "check")
     servers = [
         BackendServer(
             name=server_name(host, where),
             address=address_in(host, variables),
-            port=listens,
+            port=listens or _port_of(host, port, where),
             check=checked,
             weight=weight(variables.get("haproxy_weight", DEFAULT_WEIGHT), host, "haproxy_weight"),
             backup=boolean(variables.get("haproxy_backup", False), host, "haproxy_backup"),
@@ -126,6 +146,12 @@ def backend_servers(
             "set haproxy_maintenance=false and a weight above 0 on at least one"
         )
     return servers
+
+
+def _port_of(host: str, ports: Any, where: str) -> int:
+    if host not in ports:
+        raise TopologyError(f"{where}: port has none of {host}; write that of every host, or one for all")
+    return port_number(ports[host], host, f"{where}: port")
 
 
 def upstream_servers(
