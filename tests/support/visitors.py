@@ -1,12 +1,14 @@
 """An inventory as a test reads it, and the site that it describes as a visitor sees it."""
 
+import ipaddress
 import json
+import re
 import socket
 import ssl
 import subprocess
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,16 @@ class Inventory:
     def address(self, host: str) -> str:
         """Where the other hosts, and this machine, reach the host."""
         return self.hostvars[host].get("webstack_address", self.hostvars[host].get("ansible_host"))
+
+    def addresses(self, host: str) -> list[str]:
+        """The same, and in a lab with both families the other one, as playbooks/lab/up.yml gives it to the host."""
+        first, variables = self.address(host), self.hostvars[host]
+        numbers = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)\.(\d+)", first)
+        if not numbers or "lab_name" not in variables or not Path("/proc/net/if_inet6").exists():
+            return [first]
+        a, b, c, d = numbers.groups()
+        subnet = variables.get("lab_subnet6", f"fd00:{a}:{b}:{c}::/64")
+        return [first, str(ipaddress.ip_address(f"{subnet.partition('/')[0]}{d}"))] if subnet else [first]
 
     @property
     def ca(self) -> Path:
@@ -67,6 +79,10 @@ class Site:
     def plain(self) -> "Site":
         """The same without TLS."""
         return Site(self.address, self.host, None, 80)
+
+    def at(self, address: str) -> "Site":
+        """The same at another address of the load balancer."""
+        return replace(self, address=address)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -46,6 +46,16 @@ def admin_socket(configuration: str) -> str:
     return found[1]
 
 
+def test_who_listens_on_ipv4_does_so_on_ipv6(host: Host, configuration: str) -> None:
+    """HAProxy's own `*` is IPv4 alone. Asked of the kernel, because the host may have no IPv6 address yet."""
+    if not host.file("/proc/net/if_inet6").exists:
+        assert "[::]" not in configuration
+        return
+    ports = set(re.findall(r"^\s*bind \*:(\d+)", configuration, re.MULTILINE))
+    listening = host.check_output("ss --listening --numeric --tcp --ipv6 --no-header")
+    assert ports <= set(re.findall(r" \[::\]:(\d+) ", listening))
+
+
 @pytest.fixture
 def statistics(host: Host, admin_socket: str) -> list[dict[str, str]]:
     """What `show stat` says, a dict a line."""

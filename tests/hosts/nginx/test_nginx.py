@@ -53,6 +53,15 @@ def status(configuration):
     return re.search(r"listen (\S+):(\d+);\n\s+access_log off;", configuration).groups()
 
 
+def test_who_listens_on_ipv4_does_so_on_ipv6(host, configuration, sites):
+    """nginx's own `*` is IPv4 alone. Asked of the kernel, because the host may have no IPv6 address yet."""
+    if not host.file("/proc/net/if_inet6").exists:
+        assert "[::]" not in configuration
+        return
+    listening = host.check_output("ss --listening --numeric --tcp --ipv6 --no-header")
+    assert {str(port) for port, *_ in sites} <= set(re.findall(r" \[::\]:(\d+) ", listening))
+
+
 def test_starts_at_boot_and_runs(host):
     assert host.service("nginx").is_enabled
     assert host.service("nginx").is_running

@@ -13,6 +13,12 @@ def test_the_page_is_there(site):
     assert answer.headers["X-Database-Read"]
 
 
+def test_the_page_is_there_over_both_families(site, inventory):
+    """From here, in a lab whose network has both; elsewhere at the address that the others know."""
+    addresses = inventory.addresses(inventory.groups["loadbalancers"][0])
+    assert {address: site.at(address).get("/").status for address in addresses} == dict.fromkeys(addresses, 200)
+
+
 def test_round_robin_alternates(site, inventory):
     """Requests in a row reach every web server equally often. Catches another algorithm, and a server that is out."""
     servers = inventory.groups["webservers"]
