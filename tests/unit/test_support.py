@@ -9,10 +9,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from connection import Connection, send, send_from, tls_context
 from patience import until
 from throwaway_ca import Authority
+from visitors import Inventory
 
+ROOT = Path(__file__).resolve().parents[2]
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 
@@ -178,3 +182,36 @@ def test_the_authority_as_a_program(tmp_path):
     assert (tmp_path / "ca.pem").read_text() == made
     for file in ("x/both.pem", "y/certificate.pem"):
         subprocess.run(["openssl", "verify", "-CAfile", tmp_path / "ca.pem", tmp_path / file], check=True)
+
+
+@pytest.mark.parametrize(
+    ("variables", "subnets", "addresses"),
+    [
+        ({}, ["198.18.0.0/24", "fd00:198:18::/64"], ["198.18.0.11", "fd00:198:18::11"]),
+        (
+            {"lab_subnet": "198.18.7.0/24", "ansible_host": "198.18.7.11"},
+            ["198.18.7.0/24", "fd00:198:18:7::/64"],
+            ["198.18.7.11", "fd00:198:18:7::11"],
+        ),
+        (
+            {"lab_subnet6": "2001:db8:7::/64"},
+            ["198.18.0.0/24", "2001:db8:7::/64"],
+            ["198.18.0.11", "2001:db8:7::11"],
+        ),
+        ({"lab_subnet6": ""}, ["198.18.0.0/24"], ["198.18.0.11"]),
+        ({"lab_subnet": "fd00:7::/64", "ansible_host": "fd00:7::11"}, ["fd00:7::/64"], ["fd00:7::11"]),
+    ],
+)
+def test_a_lab_is_asked_at_the_addresses_that_it_has(variables, subnets, addresses):
+    """What playbooks/lab/up.yml gives a network and a host, and where host checks ask them, on a machine with IPv6."""
+    known = {"lab_name": "lab", "lab_subnet": "198.18.0.0/24", "ansible_host": "198.18.0.11"} | variables
+    loader = DataLoader()
+    plays = loader.load_from_file(str(ROOT / "playbooks/lab/up.yml"), trusted_as_template=True)
+    for play in plays:
+        known |= {name: value for name, value in play.get("vars", {}).items() if name.startswith("__lab")}
+    known["__lab_ipv6"] = True
+    templar = Templar(loader, known)
+    assert templar.template(known["__lab_subnets"]) == subnets
+    assert templar.template(known["__lab_address6"]) == ([at for at in addresses if ":" in at] or [""])[0]
+    if Path("/proc/net/if_inet6").exists():
+        assert Inventory("lab", {}, {"lb1": known}).addresses("lb1") == addresses
