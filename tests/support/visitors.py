@@ -34,8 +34,9 @@ class Inventory:
         return cls(path, {name: group.get("hosts", []) for name, group in listing.items()}, hostvars)
 
     def address(self, host: str) -> str:
-        """Where the other hosts, and this machine, reach the host."""
-        return self.hostvars[host].get("webstack_address", self.hostvars[host].get("ansible_host"))
+        """Where the other hosts, and this machine, reach the host; IPv6 as programs write it."""
+        written = self.hostvars[host].get("webstack_address", self.hostvars[host].get("ansible_host"))
+        return str(ipaddress.ip_address(written)) if ":" in written else written
 
     def addresses(self, host: str) -> list[str]:
         """The same, and in a lab with both families the other one, as playbooks/lab/up.yml gives it to the host."""
