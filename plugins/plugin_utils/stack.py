@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import is_trustable
+
 APP_PORTS = range(1024, 2**16)
 """An application server does not run as root, and so opens no port below."""
 
@@ -60,6 +62,11 @@ RULES = (
     Rule("webstack_health_uri", _matching(r"/[!-~]*"), "a path that begins with /"),
     Rule("webstack_max_body_size", _matching(r"[1-9][0-9]*[kKmMgG]?"), "a size such as 10m"),
     Rule(
+        "webstack_trusted_proxies",
+        lambda value: all(is_trustable(network) for network in value),
+        "a list of addresses and networks such as [192.0.2.0/24]; a network of everybody (/0) is not accepted",
+    ),
+    Rule(
         "webstack_certificate",
         _has_its_files,
         "{provider: files, certificate: /path/chain.pem, key: /path/key.pem}, paths on this machine",
@@ -81,10 +88,27 @@ def stack_errors(given: Mapping[str, Any], endpoint_ports: Sequence[int], acme_e
     if len(endpoint_ports) > 1:
         fix = "the same port for every database host, or leave it out"
         errors.append(_error("mysql_endpoint_port", list(endpoint_ports), fix))
+    errors += _proxy_protocol(given)
     if given.get("webstack_certificate", {}).get("provider") == "acme" and "@" not in acme_email:
         fix = "the mail address of the ACME account, which webstack_certificate asks for with provider=acme"
         errors.append(_error("certificates_acme_email", acme_email, fix))
     return errors
+
+
+def _proxy_protocol(given: Mapping[str, Any]) -> list[str]:
+    variable = "webstack_proxy_protocol"
+    if not _is_true(given.get(variable)):
+        return []
+    if not given.get("webstack_trusted_proxies"):
+        return [_error(variable, True, "false, or list in webstack_trusted_proxies who sends the PROXY header")]
+    if _is_true(given.get("webstack_http3")):
+        return [_error(variable, True, "false, or webstack_http3 to false: HTTP/3 carries no PROXY header")]
+    return []
+
+
+def _is_true(value: Any) -> bool:
+    """As Ansible's argument specifications read a boolean."""
+    return str(value).lower() in ("true", "yes", "on", "y", "t", "1", "1.0")
 
 
 def _error(variable: str, value: Any, fix: str) -> str:

@@ -40,6 +40,9 @@ VERIFIED = WEB | {
     "servers": [WEB1 | {"port": 443, "tls_name": "web1"}, WEB2 | {"port": 443, "tls_name": "web2"}],
 }
 
+# More than fit into a line of HAProxy, which has 64 words.
+MANY_NETWORKS = [f"198.51.{number}.0/24" for number in range(130)]
+
 SCENARIOS: dict[str, dict[str, Any]] = {
     "nothing but statistics": {},
     "nothing but a site": {"haproxy_stats": {}, "haproxy_frontends": [DOWNSTREAM], "haproxy_backends": [WEB]},
@@ -141,6 +144,36 @@ SCENARIOS: dict[str, dict[str, Any]] = {
                 "hsts": {},
             }
         ],
+    },
+    "behind other proxies": {
+        "haproxy_frontends": [
+            SECURE
+            | {
+                "trusted_proxies": ["192.0.2.0/24", "2001:db8::/32"],
+                "https_redirect": True,
+                "hsts": {},
+                "rate_limit": {"allow": ["198.51.100.1"]},
+                "max_connections_per_client": 1000,
+            },
+            {
+                "name": "passed",
+                "mode": "tcp",
+                "bind": [{"port": 993, "tls": TLS}],
+                "trusted_proxies": MANY_NETWORKS,
+                "proxy_protocol": True,
+                "max_connections_per_client": 10,
+                "default_backend": "tcp",
+            },
+            {
+                "name": "both",
+                "bind": [{"port": 81}],
+                "trusted_proxies": MANY_NETWORKS,
+                "proxy_protocol": True,
+                "forwardfor": False,
+                "default_backend": "web",
+            },
+        ],
+        "haproxy_backends": [WEB, WEB | {"name": "tcp", "mode": "tcp"}],
     },
     "many of everything": {
         "haproxy_maxconn": 1000,
@@ -317,6 +350,57 @@ def test_secure_site(configuration: Callable[..., str]) -> None:
     backend = section(rendered, "backend web")
     assert f"default-server ssl verify required ca-file {CA} alpn http/1.1 check-alpn http/1.1" in backend
     assert "server web1 198.18.0.21:443 sni str(web1) check-sni web1 verifyhost web1 check weight 100" in backend
+
+
+def test_what_trusted_proxies_say(configuration: Callable[..., str]) -> None:
+    """The visitor is known before anything is limited, and nothing of what others sent is left."""
+    rendered = configuration(**SCENARIOS["behind other proxies"])
+    found = [f"{{ req.hdr_ip(X-Forwarded-For,-{hop}) -m found }}" for hop in (1, 2)]
+    lines = [line for line in section(rendered, "frontend web") if "bind" not in line and line[0] != "#"]
+    assert lines[3:] == [
+        "acl from_trusted_proxy src 192.0.2.0/24 2001:db8::/32",
+        "acl via_trusted_proxy var(txn.proxied) -m bool",
+        "stick-table type ipv6 size 100k expire 10s store gpc0_rate(10s),conn_cur",
+        "tcp-request connection track-sc1 src,ipmask(32,64) unless { src 198.51.100.1 } || from_trusted_proxy",
+        "tcp-request connection reject if { sc1_conn_cur gt 1000 }",
+        "http-request set-var(txn.proxied) bool(true) if from_trusted_proxy",
+        "http-request set-var(txn.scheme) ssl_fc,iif(https,http)",
+        "http-request set-var(txn.scheme) req.hdr(X-Forwarded-Proto,-1),lower if from_trusted_proxy"
+        " { req.hdr(X-Forwarded-Proto,-1) -m str -i http https }",
+        "http-request set-src req.hdr_ip(X-Forwarded-For,-1) if from_trusted_proxy",
+        f"http-request set-src req.hdr_ip(X-Forwarded-For,-2) if from_trusted_proxy {found[0]}",
+        f"http-request set-src req.hdr_ip(X-Forwarded-For,-3) if from_trusted_proxy {found[0]} {found[1]}",
+        *lines[14:16],
+        "http-request del-header X-Forwarded-For",
+        "http-request track-sc1 src,ipmask(32,64) if via_trusted_proxy !{ src 198.51.100.1 }",
+        "http-request deny deny_status 429 hdr Retry-After 1 if via_trusted_proxy { sc1_conn_cur gt 1000 }",
+        "http-request track-sc0 src,ipmask(32,64) unless { src 198.51.100.1 }",
+        "http-request deny deny_status 429 hdr Retry-After 10 if { sc0_gpc0_rate ge 2000 }",
+        "http-request sc-inc-gpc0(0)",
+        "http-request redirect code 308 location https://%[req.hdr(host),host_only]%[pathq]"
+        " unless { var(txn.scheme) -m str https } || { path_beg /.well-known/acme-challenge/ }",
+        'http-after-response set-header Strict-Transport-Security "max-age=63072000"'
+        " if { ssl_fc } || { var(txn.scheme) -m str https }",
+        "http-after-response set-header Alt-Svc 'h3=\":443\"; ma=86400' if { ssl_fc } !via_trusted_proxy",
+        "option forwardfor",
+        "http-request set-header X-Forwarded-Proto %[var(txn.scheme)]",
+        "default_backend web",
+    ]
+
+
+def test_proxy_protocol_is_for_trusted_proxies_alone(configuration: Callable[..., str]) -> None:
+    """Its header is expected of them and of nobody else, and who is counted is known after it."""
+    lines = section(configuration(**SCENARIOS["behind other proxies"]), "frontend passed")
+    networks = [line.split()[3:] for line in lines if line.startswith("acl from_trusted_proxy src ")]
+    assert [network for line in networks for network in line] == MANY_NETWORKS
+    assert max(map(len, networks)) < 60
+    assert [line for line in lines if line.startswith("tcp-request ")] == [
+        "tcp-request connection expect-proxy layer4 if from_trusted_proxy",
+        "tcp-request connection track-sc1 src,ipmask(32,64) unless from_trusted_proxy",
+        "tcp-request connection reject if { sc1_conn_cur gt 10 }",
+        "tcp-request session track-sc1 src,ipmask(32,64) unless from_trusted_proxy",
+        "tcp-request session reject if { sc1_conn_cur gt 10 }",
+    ]
 
 
 def test_variants_of_tls(configuration: Callable[..., str]) -> None:

@@ -48,6 +48,48 @@ def test_good_data_has_no_errors() -> None:
             ),
         ),
         (
+            {"frontends": [DOWNSTREAM | {"trusted_proxies": ["192.0.2.0/24", "cdn.example"]}]},
+            (
+                'haproxy_frontends: "web": trusted_proxies has "cdn.example"; write an address or network such as '
+                "192.0.2.0/24; a network of everybody (/0) is not accepted."
+            ),
+        ),
+        (
+            {"frontends": [DOWNSTREAM | {"proxy_protocol": True}]},
+            (
+                'haproxy_frontends: "web": proxy_protocol is true and trusted_proxies is empty, so nobody may use it; '
+                "set trusted_proxies to the addresses of the load balancers in front."
+            ),
+        ),
+        (
+            {"frontends": [SECURE | {"proxy_protocol": True, "trusted_proxies": ["192.0.2.0/24"]}]},
+            (
+                'haproxy_frontends: "web": proxy_protocol cannot be used together with tls.quic (HTTP/3); remove one '
+                "of them."
+            ),
+        ),
+        (
+            {
+                "frontends": [DOWNSTREAM | {"mode": "tcp", "trusted_proxies": ["192.0.2.0/24"]}],
+                "backends": [WEB | {"mode": "tcp"}],
+            },
+            (
+                'haproxy_frontends: "web": trusted_proxies has no effect in mode tcp without proxy_protocol; set '
+                "proxy_protocol: true, use mode http, or remove trusted_proxies."
+            ),
+        ),
+        (
+            {
+                "frontends": [
+                    DOWNSTREAM | {"trusted_proxies": ["192.0.2.1"], "acls": ["from_trusted_proxy always_true"]}
+                ]
+            },
+            (
+                'haproxy_frontends: "web": acls has "from_trusted_proxy", which trusted_proxies defines; give yours '
+                "another name."
+            ),
+        ),
+        (
             {"frontends": [DOWNSTREAM | {"name": "my web"}]},
             'haproxy_frontends: "my web" is not a valid name; use letters, digits, "_", "-", "." and ":" only.',
         ),

@@ -24,6 +24,7 @@ FILES = {"provider": "files", "certificate": "/chain.pem", "key": "/key.pem"}
         ("webstack_app_port", "65535"),
         ("webstack_health_uri", "/health?full=1"),
         ("webstack_max_body_size", "10m"),
+        ("webstack_trusted_proxies", ["192.0.2.0/24", "198.51.100.7", "2001:db8::/32"]),
         ("webstack_certificate", {}),
         ("webstack_certificate", FILES),
     ],
@@ -49,6 +50,10 @@ def test_good_values_have_no_errors(variable, value):
         ("webstack_health_uri", "/health check"),
         ("webstack_max_body_size", "ten"),
         ("webstack_max_body_size", "0"),
+        ("webstack_trusted_proxies", ["192.0.2.0/24", "cdn.example"]),
+        ("webstack_trusted_proxies", ["0.0.0.0/0"]),
+        ("webstack_trusted_proxies", ["::/0"]),
+        ("webstack_proxy_protocol", True),
         ("webstack_certificate", {"provider": "files", "key": "/key.pem"}),
     ],
 )
@@ -70,6 +75,19 @@ def test_acme_needs_an_address():
     assert stack_errors(acme, acme_email="operator@example.com") == []
     [error] = stack_errors(acme)
     assert error.startswith('certificates_acme_email is ""; ')
+
+
+@pytest.mark.parametrize("true", [True, "yes"])
+def test_proxy_headers_come_from_somebody_and_not_over_quic(true):
+    """Whom they are expected of stands in one variable, and HTTP/3 has none."""
+    trusted = {"webstack_proxy_protocol": true, "webstack_trusted_proxies": ["192.0.2.0/24"]}
+    assert stack_errors(trusted) == []
+    assert stack_errors(trusted | {"webstack_http3": False}) == []
+    assert stack_errors({"webstack_proxy_protocol": False}) == []
+    [error] = stack_errors(trusted | {"webstack_http3": true})
+    assert "webstack_http3 to false" in error
+    [error] = stack_errors({"webstack_proxy_protocol": true, "webstack_trusted_proxies": []})
+    assert "webstack_trusted_proxies" in error
 
 
 def test_a_wrong_type_is_all_that_is_said():

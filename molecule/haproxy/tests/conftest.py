@@ -16,7 +16,7 @@ from testinfra.host import Host
 
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
 PATIENCE = 30
-TLS_PORTS = {443, 8404}
+TLS_PORTS = {443, 8404, 8444}
 CA = "/etc/webstack/tls/ca.pem"
 SCENARIO = Path(__file__).resolve().parents[1]
 

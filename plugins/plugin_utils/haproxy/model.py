@@ -140,6 +140,8 @@ class Proxy:
     bind: tuple[Bind, ...] = ()
     maxconn: int | None = None
     timeout_client: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    proxy_protocol: bool = False
     forwardfor: bool = True
     https_redirect: bool = False
     https_redirect_except: tuple[str, ...] = ("/.well-known/acme-challenge/",)

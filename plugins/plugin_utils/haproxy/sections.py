@@ -22,6 +22,15 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model impo
 # An IPv4 address, or the /64 that is the least an IPv6 network gives to one household.
 CLIENT = "src,ipmask(32,64)"
 
+FROM_PROXY = "from_trusted_proxy"
+"""The condition that the address, as far as it is known, is one of `trusted_proxies`."""
+VIA_PROXY = "via_trusted_proxy"
+"""The condition that the request came from one; the address is that of its visitor by then."""
+HOPS = 5
+"""So many trusted proxies may stand one behind the other. HAProxy itself looks back at most ten addresses."""
+_WORDS = 40
+"""Of a line, at most so many networks: HAProxy takes 64 words."""
+
 PERIOD = re.compile(r"(\d+)(us|ms|s|m|h|d)?")
 """A time of HAProxy (configuration manual, 2.5 "Time format"): milliseconds, if there is no unit."""
 SIZE = re.compile(r"(\d+)([kmg]?)b?", re.IGNORECASE)
@@ -119,6 +128,7 @@ def _opening(proxy: Proxy, binds: Sequence[Bind], default_alpn: bool) -> Iterato
         yield f"bind {_bind(bind, proxy.mode, default_alpn)}"
         if bind.tls and bind.tls.quic:
             yield f"bind {_quic_bind(bind, bind.tls)}"
+    yield from _trusted_proxies(proxy)
     yield from _connection_limit(proxy)
     yield from _directives("option", proxy.options)
     yield from _directives("acl", proxy.acls)
@@ -151,20 +161,40 @@ def _tls(tls: BindTls, alpn: str | None) -> str:
     return _words("ssl", *_directives("crt", tls.certificates), alpn, clients)
 
 
+def _trusted_proxies(proxy: Proxy) -> Iterator[str]:
+    networks = proxy.trusted_proxies
+    for start in range(0, len(networks), _WORDS):
+        yield f"acl {FROM_PROXY} src {' '.join(networks[start : start + _WORDS])}"
+    if networks and proxy.mode is Mode.HTTP:
+        yield f"acl {VIA_PROXY} var(txn.proxied) -m bool"
+    if proxy.proxy_protocol:
+        yield f"tcp-request connection expect-proxy layer4 if {FROM_PROXY}"
+
+
 def _connection_limit(proxy: Proxy) -> Iterator[str]:
-    """What is counted of each client, and who has too many connections: refused before the costly TLS handshake."""
+    """What is counted of each client, and who has too many connections: refused before the costly TLS handshake.
+
+    The connections of a trusted proxy are those of many clients. Who they are is known after its PROXY header, which
+    makes it a matter of the session, or after the head of each request: see `_visitor_limit`.
+    """
     limit, most = proxy.rate_limit, proxy.max_connections_per_client
     if limit or most:
         counters = ([f"gpc0_rate({limit.period})"] if limit else []) + (["conn_cur"] if most else [])
         table = limit or RateLimit()
         yield f"stick-table type ipv6 size {table.table_size} expire {table.period} store {','.join(counters)}"
     if most:
-        yield f"tcp-request connection track-sc1 {CLIENT}{_unless_allowed(limit)}"
-        yield f"tcp-request connection reject if {{ sc1_conn_cur gt {most} }}"
+        for layer in ("connection", "session") if proxy.proxy_protocol else ("connection",):
+            yield f"tcp-request {layer} track-sc1 {CLIENT}{_unless_exempt(proxy)}"
+            yield f"tcp-request {layer} reject if {{ sc1_conn_cur gt {most} }}"
 
 
-def _unless_allowed(limit: RateLimit | None) -> str:
-    return f" unless {{ src {' '.join(limit.allow)} }}" if limit and limit.allow else ""
+def _allowed(limit: RateLimit | None) -> list[str]:
+    return [f"{{ src {' '.join(limit.allow)} }}"] if limit and limit.allow else []
+
+
+def _unless_exempt(proxy: Proxy) -> str:
+    exempt = [*_allowed(proxy.rate_limit), *([FROM_PROXY] if proxy.trusted_proxies else [])]
+    return f" unless {' || '.join(exempt)}" if exempt else ""
 
 
 # --- frontends --------------------------------------------------------------------------------------------------------
@@ -175,11 +205,41 @@ def _front(proxy: Proxy) -> Iterator[str]:
         yield f"maxconn {proxy.maxconn}"
     if proxy.timeout_client is not None:
         yield f"timeout client {proxy.timeout_client}"
+    if proxy.mode is Mode.HTTP and proxy.trusted_proxies:
+        yield from _visitor()
+        yield from _visitor_limit(proxy)
     yield from _refusals(proxy)
     yield from _answer_headers(proxy)
     if proxy.mode is Mode.HTTP and proxy.forwardfor:
         yield "option forwardfor"
-        yield "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]"
+        scheme = "var(txn.scheme)" if proxy.trusted_proxies else "ssl_fc,iif(https,http)"
+        yield f"http-request set-header X-Forwarded-Proto %[{scheme}]"
+
+
+def _visitor() -> Iterator[str]:
+    """Address and scheme of who visits, as told by trusted proxies: the right-most address that is none of theirs."""
+    proto = "req.hdr(X-Forwarded-Proto,-1)"
+    yield "# What trusted proxies say of their visitors, and nobody else."
+    yield f"http-request set-var(txn.proxied) bool(true) if {FROM_PROXY}"
+    yield "http-request set-var(txn.scheme) ssl_fc,iif(https,http)"
+    yield f"http-request set-var(txn.scheme) {proto},lower if {FROM_PROXY} {{ {proto} -m str -i http https }}"
+    known = ""
+    for hop in range(1, HOPS + 1):
+        # The address is that of the hop before, so the condition asks for that one. One that cannot be read ends it.
+        address = f"req.hdr_ip(X-Forwarded-For,-{hop})"
+        yield f"http-request set-src {address} if {FROM_PROXY}{known}"
+        known += f" {{ {address} -m found }}"
+    yield "http-request del-header X-Forwarded-For"
+
+
+def _visitor_limit(proxy: Proxy) -> Iterator[str]:
+    """Who has too much open at a time through trusted proxies: requests, since connections are the proxies' own."""
+    most, limit = proxy.max_connections_per_client, proxy.rate_limit
+    if most:
+        allowed = "".join(f" !{condition}" for condition in _allowed(limit))
+        status = (limit or RateLimit()).status
+        yield f"http-request track-sc1 {CLIENT} if {VIA_PROXY}{allowed}"
+        yield f"http-request deny deny_status {status} hdr Retry-After 1 if {VIA_PROXY} {{ sc1_conn_cur gt {most} }}"
 
 
 def _refusals(proxy: Proxy) -> Iterator[str]:
@@ -188,7 +248,7 @@ def _refusals(proxy: Proxy) -> Iterator[str]:
     if limit:
         refusal = f"deny deny_status {limit.status} hdr Retry-After {seconds(limit.period)}"
         yield "# What is refused is not counted: who asks too often is slowed down to the limit, and not shut out."
-        yield f"http-request track-sc0 {CLIENT}{_unless_allowed(limit)}"
+        yield f"http-request track-sc0 {CLIENT}{''.join(f' unless {allowed}' for allowed in _allowed(limit))}"
         yield f"http-request {refusal} if {{ sc0_gpc0_rate ge {limit.requests} }}"
         yield "http-request sc-inc-gpc0(0)"
     if proxy.max_body_size is not None:
@@ -198,7 +258,12 @@ def _refusals(proxy: Proxy) -> Iterator[str]:
         port = next((bind.port for bind in proxy.bind if bind.tls), None) or 443
         target = f"https://%[req.hdr(host),host_only]{'' if port == 443 else f':{port}'}%[pathq]"
         excepted = f" || {{ path_beg {' '.join(proxy.https_redirect_except)} }}" if proxy.https_redirect_except else ""
-        yield f"http-request redirect code 308 location {target} unless {{ ssl_fc }}{excepted}"
+        yield f"http-request redirect code 308 location {target} unless {_is_secure(proxy)}{excepted}"
+
+
+def _is_secure(proxy: Proxy) -> str:
+    """The condition that the visitor uses HTTPS, also when a trusted proxy took it off."""
+    return "{ var(txn.scheme) -m str https }" if proxy.trusted_proxies else "{ ssl_fc }"
 
 
 def _answer_headers(proxy: Proxy) -> Iterator[str]:
@@ -206,11 +271,14 @@ def _answer_headers(proxy: Proxy) -> Iterator[str]:
         parts = [f"max-age={proxy.hsts.max_age}"]
         parts += ["includeSubDomains"] if proxy.hsts.include_subdomains else []
         parts += ["preload"] if proxy.hsts.preload else []
-        yield f'http-after-response set-header Strict-Transport-Security "{"; ".join(parts)}" if {{ ssl_fc }}'
+        # What fails before the first rule has no scheme yet, but for its connection's.
+        secure = " || ".join(dict.fromkeys(("{ ssl_fc }", _is_secure(proxy))))
+        yield f'http-after-response set-header Strict-Transport-Security "{"; ".join(parts)}" if {secure}'
     ports = dict.fromkeys(bind.port for bind in proxy.bind if bind.tls and bind.tls.quic)
     if ports:
         offers = ", ".join(f'h3=":{port}"; ma=86400' for port in ports)
-        yield f"http-after-response set-header Alt-Svc '{offers}' if {{ ssl_fc }}"
+        direct = f" !{VIA_PROXY}" if proxy.trusted_proxies else ""
+        yield f"http-after-response set-header Alt-Svc '{offers}' if {{ ssl_fc }}{direct}"
     yield from _directives("http-response del-header", proxy.remove_response_headers)
 
 

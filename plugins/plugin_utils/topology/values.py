@@ -105,6 +105,11 @@ def is_network(value: object) -> bool:
     return True
 
 
+def is_trustable(value: object) -> bool:
+    """An address or network that may be believed as a proxy's: any but that of everybody."""
+    return is_network(value) and ip_network(str(value), strict=False).prefixlen > 0
+
+
 # --- reading one value ------------------------------------------------------------------------------------------------
 
 

@@ -21,13 +21,19 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model impo
     Server,
     is_path,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.sections import PERIOD, SIZE
+from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.sections import (
+    FROM_PROXY,
+    PERIOD,
+    SIZE,
+    VIA_PROXY,
+)
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
     PORTS,
     WEIGHTS,
     is_dns_name,
     is_haproxy_name,
     is_port,
+    is_trustable,
     listed,
 )
 
@@ -36,6 +42,7 @@ BACKS = "haproxy_backends and haproxy_listens"
 
 VALID_NAME = 'use letters, digits, "_", "-", "." and ":" only'
 VALID_PORT = f"use a port from {PORTS[0]} to {PORTS[-1]}"
+VALID_PROXY = "write an address or network such as 192.0.2.0/24; a network of everybody (/0) is not accepted"
 PRELOAD_MAX_AGE = 31536000
 """What https://hstspreload.org requires, in seconds."""
 # Of a bind's parameters, those that `tls` sets.
@@ -165,6 +172,7 @@ def _front(entry: _Entry, backends: list[str], quic: bool) -> Iterator[str]:
     given = [option for option in _HTTP_ONLY if getattr(proxy, option) not in (None, False, ())]
     if given and proxy.mode is not Mode.HTTP:
         yield f"{entry.where}: {listed(given)} cannot be used in mode tcp; use mode http or remove what is named here."
+    yield from _trusted_proxies(entry)
     if proxy.hsts:
         yield from _hsts(entry, proxy.hsts)
     if proxy.rate_limit:
@@ -174,6 +182,28 @@ def _front(entry: _Entry, backends: list[str], quic: bool) -> Iterator[str]:
             f'{entry.where}: max_body_size "{proxy.max_body_size}" is not valid; '
             "write a number of bytes, or one with k, m or g such as 10m."
         )
+
+
+def _trusted_proxies(entry: _Entry) -> Iterator[str]:
+    proxy = entry.proxy
+    for network in proxy.trusted_proxies:
+        if not is_trustable(network):
+            yield f'{entry.where}: trusted_proxies has "{network}"; {VALID_PROXY}.'
+    if proxy.proxy_protocol and not proxy.trusted_proxies:
+        yield (
+            f"{entry.where}: proxy_protocol is true and trusted_proxies is empty, so nobody may use it; set "
+            "trusted_proxies to the addresses of the load balancers in front."
+        )
+    if proxy.proxy_protocol and any(bind.tls and bind.tls.quic for bind in proxy.bind):
+        yield f"{entry.where}: proxy_protocol cannot be used together with tls.quic (HTTP/3); remove one of them."
+    if proxy.trusted_proxies and proxy.mode is not Mode.HTTP and not proxy.proxy_protocol:
+        yield (
+            f"{entry.where}: trusted_proxies has no effect in mode tcp without proxy_protocol; set proxy_protocol: "
+            "true, use mode http, or remove trusted_proxies."
+        )
+    for name in dict.fromkeys(acl.split(maxsplit=1)[0] for acl in proxy.acls if acl.strip()):
+        if proxy.trusted_proxies and name in (FROM_PROXY, VIA_PROXY):
+            yield f'{entry.where}: acls has "{name}", which trusted_proxies defines; give yours another name.'
 
 
 def _hsts(entry: _Entry, hsts: Hsts) -> Iterator[str]:
