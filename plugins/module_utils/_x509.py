@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 from typing import Any
 
 try:
     from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 except ImportError:
@@ -16,11 +18,33 @@ except ImportError:
 
 UTC = datetime.timezone.utc  # noqa: UP017
 DAY = datetime.timedelta(days=1)
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+
+
+def certificates_pem(text: str) -> str:
+    """The certificates of a text, and nothing else of it: the same whatever its line ends, blanks and remarks are."""
+    return _blocks(text, "CERTIFICATE", "X509 CERTIFICATE")
+
+
+def key_pem(text: str) -> str:
+    """The private key of a text, and nothing else of it. One that a passphrase protects is none."""
+    return _blocks(text, "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
+
+
+def _blocks(text: str, *kinds: str) -> str:
+    found = [block[0] for block in _BLOCK.finditer(text) if block[1] in kinds]
+    lines = [line.strip() for block in found for line in block.splitlines()]
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def load(pem: str) -> x509.Certificate:
     """The first certificate of the text. Raises ValueError when it holds none that can be read."""
     return x509.load_pem_x509_certificate(pem.encode())
+
+
+def load_all(pem: str) -> list[x509.Certificate]:
+    """The certificates of the text, in order. Raises ValueError when one cannot be read."""
+    return [load(block[0]) for block in _BLOCK.finditer(certificates_pem(pem))]
 
 
 def not_before(certificate: x509.Certificate) -> datetime.datetime:
@@ -64,9 +88,9 @@ def key_type(certificate: x509.Certificate) -> str:
     return f"rsa{key.key_size}" if isinstance(key, rsa.RSAPublicKey) else type(key).__name__
 
 
-def belong_together(certificate: x509.Certificate, key_pem: str) -> bool:
+def belong_together(certificate: x509.Certificate, private: str) -> bool:
     """Whether the private key is the certificate's. Raises ValueError when it cannot be read."""
-    key = serialization.load_pem_private_key(key_pem.encode(), None)
+    key = serialization.load_pem_private_key(private.encode(), None)
     return _public_part(key.public_key()) == _public_part(certificate.public_key())
 
 
@@ -78,6 +102,17 @@ def issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> boo
     except x509.ExtensionNotFound:
         return False
     return issuer == subject
+
+
+def signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether the CA has the name of its issuer and the key that signed it. Not for hosts: Debian 12's library lacks it."""
+    if certificate.issuer != authority.subject:
+        return False
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _public_part(key: Any) -> bytes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils import _x509
 from ansible_collections.foobar.webstack.plugins.plugin_utils.records import read
 
 _KIND = re.compile(r"^(DNS|IP):")
@@ -91,5 +92,6 @@ def _entry(certificate: Certificate, key_type: str, files: Mapping[str, str]) ->
     }
     if certificate.provider is Provider.FILES:
         content = files.get(certificate.path("certificate"), "")
-        entry["sha256"] = hashlib.sha256(content.encode()).hexdigest()
+        # Of what the host installs of it, so that line ends and remarks are no difference.
+        entry["sha256"] = hashlib.sha256(_x509.certificates_pem(content).encode()).hexdigest()
     return entry

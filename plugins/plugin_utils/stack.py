@@ -12,7 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import is_trustable
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
+    ascii_name,
+    is_address,
+    is_dns_name,
+    is_trustable,
+)
 
 APP_PORTS = range(1024, 2**16)
 """An application server does not run as root, and so opens no port below."""
@@ -41,6 +46,10 @@ def _has_its_files(certificate: Mapping[str, Any]) -> bool:
     return certificate.get("provider") != "files" or {"certificate", "key"} <= certificate.keys()
 
 
+def _is_site_name(value: Any) -> bool:
+    return is_dns_name(value, wildcard=True) or is_address(value)
+
+
 RULES = (
     Rule(
         "webstack_domain",
@@ -49,7 +58,7 @@ RULES = (
     ),
     Rule(
         "webstack_aliases",
-        lambda value: isinstance(value, Sequence) and not isinstance(value, str),
+        lambda value: isinstance(value, Sequence) and not isinstance(value, str) and all(map(_is_site_name, value)),
         "a list of host names such as [foobar.com]",
     ),
     Rule(
@@ -81,7 +90,7 @@ def stack_errors(given: Mapping[str, Any], endpoint_ports: Sequence[int], acme_e
     hosts, `acme_email` is certificates_acme_email of the load balancers, empty where it is not set.
     """
     errors = [
-        _error(rule.variable, given[rule.variable], rule.fix)
+        _error(rule.variable, given[rule.variable], _in_ascii(given[rule.variable]) or rule.fix)
         for rule in RULES
         if rule.variable in given and not rule.good(given[rule.variable])
     ]
@@ -106,10 +115,22 @@ def _proxy_protocol(given: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _in_ascii(value: Any) -> str:
+    """What to write for names with letters beyond ASCII, which DNS, certificates and HAProxy do not have; or nothing."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or all(str(name).isascii() for name in names):
+        return ""
+    written = [ascii_name(name) if isinstance(name, str) else name for name in names]
+    if not all(map(_is_site_name, written)):
+        return ""
+    return f"the ASCII form {json.dumps(written[0] if isinstance(value, str) else written)}"
+
+
 def _is_true(value: Any) -> bool:
     """As Ansible's argument specifications read a boolean."""
     return str(value).lower() in ("true", "yes", "on", "y", "t", "1", "1.0")
 
 
 def _error(variable: str, value: Any, fix: str) -> str:
-    return f"{variable} is {json.dumps(value, default=str)}; in the inventory's group_vars/all, set it to {fix}."
+    shown = json.dumps(value, default=str, ensure_ascii=False)
+    return f"{variable} is {shown}; in the inventory's group_vars/all, set it to {fix}."

@@ -1,10 +1,8 @@
 """What the role certificates refuses, and what it hands to its program on the host."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,6 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.certificates_entries import certificates_entries
 from ansible_collections.foobar.webstack.plugins.filter.certificates_errors import certificates_errors
 from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.certificates import Variables
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from role_variables import rendered
 
 HOST = {"name": "web", "subject_alt_names": ["web1", "198.18.0.21"]}
@@ -90,6 +84,11 @@ def test_good_data_is_taken(problems: Callable[..., list[str]], variables: dict[
             {"certificates_list": [HOST | {"subject_alt_names": ["web 1"]}]},
             'certificates_list, "web": subject_alt_names has "web 1", which is neither a DNS name nor an IP'
             " address; correct it.",
+        ),
+        (
+            {"certificates_list": [HOST | {"subject_alt_names": ["www.bücher.example"]}]},
+            'certificates_list, "web": subject_alt_names has "www.bücher.example"; write its ASCII form'
+            " www.xn--bcher-kva.example.",
         ),
         (
             {"certificates_list": [HOST | {"subject_alt_names": ["198.18.0.256"]}]},
@@ -201,127 +200,6 @@ def test_unit_follows_from_a_reload(
     entries: Callable[..., list[dict[str, Any]]], command: list[str], given: dict[str, str], unit: str
 ) -> None:
     assert entries(HOST | {"activate": command} | given)[0]["unit"] == unit
-
-
-# --- certificates and keys that are given -----------------------------------------------------------------------------
-
-
-def pem_of(key: ec.EllipticCurvePrivateKey, passphrase: bytes = b"") -> str:
-    encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption).decode()
-
-
-def signed(key: ec.EllipticCurvePrivateKey, days: float = 90) -> str:
-    """A certificate for www.foobar.com, every name below given.foobar.com and an IPv6 address."""
-    now, name = datetime.now(UTC), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "given")])
-    names = [
-        x509.DNSName("www.foobar.com"),
-        x509.DNSName("*.given.foobar.com"),
-        x509.IPAddress(ip_address("2001:db8::1")),
-    ]
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(100)).not_valid_after(now + timedelta(days))
-    return (
-        builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-        .decode()
-    )
-
-
-KEY, OTHER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-CHAIN = signed(KEY)
-
-
-@pytest.fixture
-def give(tmp_path: Path, problems: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """Gives these files; what is wrong with them, without the names of the files."""
-
-    def check(chain: str, key: str, *names: str) -> list[str]:
-        paths = {"certificate": tmp_path / "given.pem", "key": tmp_path / "given.key"}
-        for path, content in zip(paths.values(), (chain, key), strict=True):
-            path.write_text(content)
-        given = {"name": "given", "provider": "files", "subject_alt_names": list(names)}
-        found = problems(certificates_list=[given | {option: str(path) for option, path in paths.items()}])
-        return [error.replace(f"{tmp_path}/", "").removeprefix('certificates_list, "given": ') for error in found]
-
-    return check
-
-
-def test_a_pair_that_covers_its_names_is_taken(give: Callable[..., list[str]]) -> None:
-    assert give(CHAIN + CA, pem_of(KEY), "www.foobar.com", "DNS:any.given.foobar.com", "2001:db8::1") == []
-
-
-@pytest.mark.parametrize(
-    ("chain", "key", "names", "sentence"),
-    [
-        (
-            CHAIN,
-            pem_of(OTHER),
-            (),
-            "certificate given.pem and key given.key do not match; give the key with which the certificate was"
-            " requested.",
-        ),
-        (
-            CHAIN,
-            pem_of(KEY),
-            ("a.b.given.foobar.com",),
-            "certificate given.pem does not cover a.b.given.foobar.com; give one that does, or leave the name out of"
-            " subject_alt_names.",
-        ),
-        (
-            "nothing",
-            pem_of(KEY),
-            (),
-            "certificate is given.pem, which contains no certificate; give a PEM file, the server's certificate first"
-            " and the intermediate ones after it.",
-        ),
-        (
-            CHAIN,
-            pem_of(KEY, b"secret"),
-            (),
-            "key is given.key, which is not an unencrypted private key; give a PEM file without a passphrase (Ansible"
-            " Vault may encrypt the file).",
-        ),
-        (
-            signed(KEY, -1),
-            pem_of(KEY),
-            (),
-            f"certificate given.pem expired on {datetime.now(UTC) - timedelta(1):%Y-%m-%d}; give a new one.",
-        ),
-    ],
-    ids=["another key", "another name", "no certificate", "a passphrase", "expired"],
-)
-def test_wrong_files_are_refused(
-    give: Callable[..., list[str]], chain: str, key: str, names: tuple[str, ...], sentence: str
-) -> None:
-    assert give(chain, key, *names) == [sentence]
-
-
-def test_files_that_cannot_be_read_are_a_sentence(give: Callable[..., list[str]]) -> None:
-    """Catches a stack trace of the library, as of the certificate that an editor has cut off."""
-    [error] = give("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", pem_of(KEY))
-    assert error.startswith("certificate given.pem or key given.key cannot be read (")
-
-
-def test_a_private_key_appears_in_no_message(give: Callable[..., list[str]]) -> None:
-    for error in [*give(CHAIN, pem_of(OTHER), "x"), *give("x", pem_of(KEY))]:
-        assert "PRIVATE" not in error
-
-
-def test_the_host_is_told_which_file_was_given(entries: Callable[..., Any], tmp_path: Path) -> None:
-    """Another file with the same path is another certificate."""
-    path = tmp_path / "given.pem"
-    given = {"name": "given", "provider": "files", "certificate": str(path), "key": "/x.key", "combined": "yes"}
-    found = []
-    for content in (CHAIN, CA):
-        path.write_text(content)
-        [entry] = entries(given)
-        found.append(entry["sha256"])
-        assert entry["combined"] is True
-        assert str(path) not in str(entry)
-    # As the program on the host computes it.
-    assert found == [hashlib.sha256(content.rstrip().encode()).hexdigest() for content in (CHAIN, CA)]
 
 
 def test_data_of_a_wrong_type_is_an_error() -> None:

@@ -18,7 +18,9 @@ FILES = {"provider": "files", "certificate": "/chain.pem", "key": "/key.pem"}
     [
         ("webstack_domain", "shop.example"),
         ("webstack_domain", "a" * 253),
+        ("webstack_domain", "xn--bcher-kva.example"),
         ("webstack_aliases", ["shop.example"]),
+        ("webstack_aliases", ["*.shop.example", "xn--e1afmkfd.xn--p1ai", "192.0.2.1", "2001:db8::1"]),
         ("webstack_app_name", "shop_2"),
         ("webstack_app_port", 1024),
         ("webstack_app_port", "65535"),
@@ -41,6 +43,8 @@ def test_good_values_have_no_errors(variable, value):
         ("webstack_domain", "-shop"),
         ("webstack_aliases", "shop.example"),
         ("webstack_aliases", {"shop.example": None}),
+        ("webstack_aliases", ["https://shop.example"]),
+        ("webstack_aliases", [None]),
         ("webstack_app_name", "Shop"),
         ("webstack_app_name", "a" * 25),
         ("webstack_app_port", 80),
@@ -62,6 +66,24 @@ def test_an_error_names_the_variable_and_the_fix(variable, value):
     [error] = stack_errors({variable: value})
     assert error.startswith(f"{variable} is ")
     assert "; in the inventory's group_vars/all, set it to " in error
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "written"),
+    [
+        ("webstack_domain", "bücher.example", '"xn--bcher-kva.example"'),
+        ("webstack_domain", "www.straße.example", '"www.xn--strae-oqa.example"'),
+        ("webstack_domain", "Пример.рф", '"xn--e1afmkfd.xn--p1ai"'),
+        ("webstack_aliases", ["shop.example", "*.Bücher.example"], '["shop.example", "*.xn--bcher-kva.example"]'),
+        ("webstack_aliases", ["bu\u0308cher.example"], '["xn--bcher-kva.example"]'),
+    ],
+)
+def test_internationalized_names_are_written_in_ascii(variable, value, written):
+    """As DNS and certificates have them. Red with Python's own codec, which makes ss of ß: another name."""
+    [error] = stack_errors({variable: value})
+    assert error.endswith(f"set it to the ASCII form {written}.")
+    shown = value if isinstance(value, str) else value[-1]
+    assert shown in error
 
 
 def test_database_hosts_share_the_endpoint_s_port():

@@ -10,6 +10,7 @@ looser.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from reprlib import Repr
@@ -81,6 +82,12 @@ def is_dns_name(value: object, *, wildcard: bool = False) -> bool:
     if not isinstance(value, str) or len(value) > 253:
         return False
     return _DNS_NAME.fullmatch(value.removeprefix("*.") if wildcard else value) is not None and not is_address(value)
+
+
+def ascii_name(name: str) -> str:
+    """An internationalized name as DNS and certificates have it (IDNA 2008): `xn--bcher-kva.example`."""
+    labels = unicodedata.normalize("NFKC", name).lower().split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
 def is_address(value: object) -> bool:

@@ -15,7 +15,13 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.certificates impor
     Provider,
     looks_like_address,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import ip, is_address, is_dns_name
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
+    ascii_name,
+    ip,
+    is_address,
+    is_dns_name,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.validation import given_certificates
 
 LIFETIMES = range(2, 398)
 """Days. Browsers refuse certificates that live longer (CA/Browser Forum's Baseline Requirements, 6.3.2)."""
@@ -123,7 +129,7 @@ def _of_certificate(certificate: Certificate, files: Mapping[str, str], now: dat
             f"{' '.join(certificate.activate)} to be run."
         )
     if certificate.provider is Provider.FILES:
-        yield from (f"{where} {problem}" for problem in _of_given(certificate, files, now))
+        yield from (f"{where} {problem}" for problem in given_certificates.errors(certificate, files, now))
     elif certificate.certificate or certificate.key:
         yield (
             f"{where} certificate and key are for the provider files, and the provider is "
@@ -137,6 +143,8 @@ def _of_name(name: str, count: int, provider: Provider) -> Iterator[str]:
     if looks_like_address(name):
         if not is_address(name) or str(ip(name)) != name:
             yield f"subject_alt_names has {name}, which is not an IP address in its shortest form; correct it."
+    elif not name.isascii():
+        yield f'subject_alt_names has "{name}"; write its ASCII form {ascii_name(name)}.'
     elif not is_dns_name(name, wildcard=True):
         yield f'subject_alt_names has "{name}", which is neither a DNS name nor an IP address; correct it.'
     if provider is Provider.ACME and (looks_like_address(name) or name.startswith("*")):
@@ -144,51 +152,6 @@ def _of_name(name: str, count: int, provider: Provider) -> Iterator[str]:
             f"subject_alt_names has {name}, for which ACME issues no certificate over HTTP-01; leave it out, or use "
             "the provider ca or files."
         )
-
-
-def _of_given(certificate: Certificate, files: Mapping[str, str], now: datetime) -> Iterator[str]:
-    """Mistakes in the files of the provider files."""
-    paths = {option: certificate.path(option) for option in ("certificate", "key")}
-    missing = {option: path for option, path in paths.items() if path not in files}
-    for option, path in missing.items():
-        state = f'"{path}", which is not a file on the controller' if path else "missing"
-        yield f"{option} is {state}; give the path of the PEM file."
-    if missing:
-        return
-    chain, key = (files[path] for path in paths.values())
-    if "-----BEGIN CERTIFICATE-----" not in chain:
-        yield (
-            f"certificate is {paths['certificate']}, which contains no certificate; give a PEM file, the server's "
-            "certificate first and the intermediate ones after it."
-        )
-    elif "PRIVATE KEY-----" not in key or "ENCRYPTED" in key:
-        yield (
-            f"key is {paths['key']}, which is not an unencrypted private key; give a PEM file without a passphrase "
-            "(Ansible Vault may encrypt the file)."
-        )
-    else:
-        yield from _of_pair(certificate, chain, key, now)
-
-
-def _of_pair(certificate: Certificate, chain: str, key: str, now: datetime) -> Iterator[str]:
-    where = f"certificate {certificate.path('certificate')}"
-    try:
-        leaf = _x509.load(chain)
-        pair = _x509.belong_together(leaf, key)
-    except ValueError as reason:
-        yield f"{where} or key {certificate.path('key')} cannot be read ({reason}); give PEM files."
-        return
-    if not pair:
-        yield (
-            f"{where} and key {certificate.path('key')} do not match; give the key with which the certificate was "
-            "requested."
-        )
-    if _x509.not_after(leaf) < now:
-        yield f"{where} expired on {_x509.not_after(leaf):%Y-%m-%d}; give a new one."
-    covered = {name.partition(":")[2] for name in _x509.names(leaf)}
-    for name in dict.fromkeys(certificate.names):
-        if name not in covered and re.sub(r"^[^.]+", "*", name) not in covered:
-            yield f"{where} does not cover {name}; give one that does, or leave the name out of subject_alt_names."
 
 
 def _of_acme(variables: Variables, files: Mapping[str, str]) -> Iterator[str]:

@@ -44,7 +44,7 @@ def due(
     """Why Ansible has to bring a certificate."""
     installed = Installed.of(certificate.name)
     if certificate.provider is Provider.FILES:
-        given = hashlib.sha256(installed.chain.rstrip().encode()).hexdigest() == certificate.sha256
+        given = hashlib.sha256(_x509.certificates_pem(installed.chain).encode()).hexdigest() == certificate.sha256
         return None if installed.leaf and given else Reason.OTHER_FILES
     acme = certificate.provider is Provider.ACME
     if installed.leaf is None:

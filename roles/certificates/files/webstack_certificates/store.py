@@ -133,8 +133,8 @@ def in_shape(certificate: Certificate) -> bool:
 
 
 def install(certificate: Certificate, source: str, chain: str, key: str) -> None:
-    """Put a new version in place, all of its files in one step."""
-    chain, key = f"{chain.rstrip()}\n", f"{key.rstrip()}\n"
+    """Put a new version in place, all of its files in one step, and of the PEM texts what programs read."""
+    chain, key = _x509.certificates_pem(chain), _x509.key_pem(key)
     if not _x509.belong_together(_x509.load(chain), key):
         raise RefusedError(f"{certificate.name}: the new certificate and key do not match; nothing was changed")
     place = folder(certificate.name)
