@@ -105,7 +105,7 @@ def issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> boo
 
 
 def signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether the CA has the name of its issuer and the key that signed it. Not for hosts: Debian 12's library lacks it."""
+    """Whether the CA has its issuer's name, and the key that signed it. Not on hosts: Debian 12's library lacks it."""
     if certificate.issuer != authority.subject:
         return False
     try:

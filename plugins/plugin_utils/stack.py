@@ -116,7 +116,7 @@ def _proxy_protocol(given: Mapping[str, Any]) -> list[str]:
 
 
 def _in_ascii(value: Any) -> str:
-    """What to write for names with letters beyond ASCII, which DNS, certificates and HAProxy do not have; or nothing."""
+    """What to write for names with letters beyond ASCII, which DNS and certificates do not have; or nothing."""
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, Sequence) or all(str(name).isascii() for name in names):
         return ""

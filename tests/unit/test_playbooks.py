@@ -192,6 +192,19 @@ def test_two_programs_on_one_port_of_a_host_are_refused(tmp_path, inventory):
     assert not (tmp_path / ".secrets.yml").exists()
 
 
+def test_a_given_certificate_is_looked_at_before_a_host_is(tmp_path, inventory):
+    """In one sentence that names the variable which the inventory has. Red where only the role on the host says it."""
+    given = {"provider": "files", "certificate": str(tmp_path / "chain.pem"), "key": "/none.key"}
+    (tmp_path / "chain.pem").touch()
+    result = ansible(tmp_path, "preflight", "-i", inventory(GROUPS, webstack_certificate=given))
+    assert result.returncode != 0
+    said = (
+        'lb1: webstack_certificate: key is \\"/none.key\\", which is not a file on the controller; give the path of the'
+    )
+    assert said in result.stdout + result.stderr
+    assert not (tmp_path / ".secrets.yml").exists()
+
+
 def test_the_controller_needs_no_privilege(tmp_path, inventory):
     """`ansible_become: true` in the inventory is for the hosts: red if the secrets were written as another user.
 

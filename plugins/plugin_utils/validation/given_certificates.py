@@ -35,7 +35,8 @@ def errors(certificate: Certificate, files: Mapping[str, str], now: datetime) ->
     if not _x509.certificates_pem(chain):
         yield (
             f"certificate is {paths['certificate']}, which contains no certificate; give a PEM file, the server's "
-            "certificate first and the intermediate ones after it (openssl x509 or openssl pkcs12 converts other forms)."
+            "certificate first and the intermediate ones after it (openssl x509 or openssl pkcs12 converts other "
+            "forms)."
         )
     elif "ENCRYPTED" in key:
         yield (
