@@ -206,6 +206,7 @@ def meant(inventory, addresses, extra_rules) -> Callable[..., set[Endpoint]]:
             found |= {Endpoint(host, "tcp", variable(host, "webstack_app_port", 8000)) for host in group("appservers")}
         if known in group("appservers") | group("databases"):
             found |= {Endpoint(host, "tcp", variable(host, "mysql_port", 3306)) for host in group("databases")}
+            found |= {Endpoint(host, "tcp", variable(host, "mysql_endpoint_port", 3308)) for host in group("databases")}
         for host in inventory.hostvars:
             found |= extra(host, source, family)
         return {endpoint for endpoint in found if endpoint.host != source}
