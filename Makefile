@@ -12,6 +12,7 @@ LOG := $(STEP) --log
 SCREEN := build/lab.txt
 ROLES := $(notdir $(wildcard roles/*))
 STACK := molecule/default/inventory
+INVENTORIES := $(notdir $(patsubst %/,%,$(wildcard tests/inventories/*/)))
 DEBIAN12 := appserver certificates firewall haproxy nginx openssh
 
 help: ## List the targets
@@ -68,7 +69,18 @@ test: lint types sanity unit templates stack ## Everything that CI runs on every
 # The drills are the last that needs the lab; its hosts are left for a look when one of them failed.
 nightly: test molecule lab drills lab-down lanes ## Everything there is: make test, all scenarios, all drills, the lanes
 
-lanes: lane-debian12 lane-ansible ## Other versions of what the collection stands on
+lanes: lane-inventories lane-debian12 lane-ansible ## Other inventories, and other versions of what the collection stands on
+
+# Each stands for what a user may have. What it has to do is the same for all: nothing below knows how many hosts there are.
+lane-inventories: image ## One host for everything, two, ...: all of tests/inventories, or one: make lane-inventories NAME=one_host
+	@for name in $(or $(NAME),$(INVENTORIES)); do with="-i tests/inventories/$$name"; \
+	  $(LOG) "$$name: remove what an earlier run left" ansible-playbook playbooks/lab/down.yml $$with \
+	  && $(LOG) "$$name: make the hosts" ansible-playbook playbooks/lab/up.yml $$with \
+	  && $(LOG) "$$name: converge" ansible-playbook playbooks/site.yml $$with \
+	  && $(LOG) "$$name: converge again, nothing may change" scripts/unchanged playbooks/site.yml $$with \
+	  && $(LOG) "$$name: back up" ansible-playbook playbooks/backup.yml $$with \
+	  && $(STEP) "$$name: check the hosts" pytest tests/hosts --hosts='ansible://all' --ansible-inventory=tests/inventories/$$name \
+	  && $(LOG) "$$name: remove the hosts" ansible-playbook playbooks/lab/down.yml $$with || exit 1; done
 
 lane-debian12: export LAB_RELEASE = bookworm
 lane-debian12: tools ## The roles that can run there, on Debian 12
