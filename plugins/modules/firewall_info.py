@@ -66,6 +66,11 @@ foreign:
     reason:
       description: What in the chain closes the port.
       type: str
+ssh_port:
+  description: Port at which the host's SSH server has taken this session; V(0) if it is not by SSH.
+  returned: always
+  type: int
+  sample: 22
 problems:
   description: A sentence for each of them, with what to do.
   returned: always
@@ -75,6 +80,7 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils._firewall import host, ports
+from ansible_collections.foobar.webstack.plugins.module_utils._ssh import session
 
 
 def main() -> None:
@@ -84,8 +90,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     found = host.foreign(ports.of_rules(module.params["rules"]))
+    present = session.current()
     module.exit_json(
         changed=False,
+        ssh_port=int(present.server_port or 0) if present else 0,
         problems=host.problems(found),
         foreign=[
             {

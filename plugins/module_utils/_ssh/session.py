@@ -18,11 +18,15 @@ UNKNOWN = -1
 
 @dataclass(frozen=True)
 class Session:
-    """Where the client is and as whom it has logged in. The address stands as sshd writes it."""
+    """Where the client is and as whom it has logged in. The address stands as sshd writes it.
+
+    `server_port` is that of the server on its host, whatever an address translation before it made of it.
+    """
 
     user: str
     address: str
     port: str
+    server_port: str = ""
 
     @property
     def controller(self) -> str:
@@ -34,8 +38,8 @@ def of_environment(environment: Mapping[str, str]) -> Session | None:
     """The session that the environment describes."""
     if "SSH_CONNECTION" not in environment:
         return None
-    address, port = environment["SSH_CONNECTION"].split()[:2]
-    return Session(environment.get("USER", "root"), address, port)
+    address, port, *server_end = environment["SSH_CONNECTION"].split()
+    return Session(environment.get("USER", "root"), address, port, server_end[1] if len(server_end) > 1 else "")
 
 
 def current(processes: Path = Path("/proc")) -> Session | None:
