@@ -16,7 +16,8 @@ description:
   - First it looks at both and refuses if something would go wrong. Then it lets this server take no more writes, waits
     until the candidate has every transaction, turns the replication round, and lets the candidate take writes.
   - If a step fails, all is taken back, and this server takes writes again. At no time do both.
-  - Transactions that are open at that moment are rolled back, with an error for the client that commits them.
+  - A transaction that has written and is open for longer than O(max_transaction) is a reason to refuse. A younger one
+    is rolled back, with an error for the client that commits it.
 attributes:
   check_mode:
     description: Looks at both servers, and says what it would do. Nothing is changed.
