@@ -1,6 +1,7 @@
 """scripts/step, with which `make` runs everything: steps and times on the screen, what a step prints in a file."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -72,3 +73,19 @@ def test_the_last_step_leaves_the_last_word_to_its_command(tmp_path: Path, argum
 
 def test_verbose_shows_everything(tmp_path: Path) -> None:
     assert "details" in step(tmp_path, "--log", "Step", "echo", "details", VERBOSE="1").stdout
+
+
+def test_a_line_whose_end_has_the_reason_is_not_cut_off_there(tmp_path: Path) -> None:
+    """The build of an image fails with one line of many thousand characters."""
+    (tmp_path / "log").write_text(
+        f"TASK [Build] ***\nfatal: [localhost]: FAILED! => {'x' * 5000} Unable to locate it\n"
+    )
+    said = step(tmp_path, "--log", "Build", "sh", "-c", "cat log; exit 1").stderr
+    assert "Unable to locate it" in said.split("how it ends")[0]
+
+
+@pytest.mark.parametrize("name", ["Makefile", "scripts/step", "scripts/tools"])
+def test_a_controller_may_have_the_tools_of_bsd(name: str) -> None:
+    """macOS' grep, sed, cut, tail and cmp know no long options."""
+    text = (STEP.parents[1] / name).read_text()
+    assert re.findall(r"\b(?:grep|sed|cut|expand|tail|head|cmp|awk|tr|sort) --\w+", text) == []
