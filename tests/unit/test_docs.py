@@ -151,3 +151,28 @@ def test_ansible_knows_what_is_in_it(tmp_path):
     given.read(tmp_path / "ansible.cfg")
     count = sum(len(given[section]) for section in given.sections())
     assert dumped.count(f'"origin": "{tmp_path}/ansible.cfg"') >= count, dumped
+
+
+# What a guide says, the role, its variable and the default that the sentence is about.
+NUMBERS = [
+    ("operations.md", "a replica that is at most five seconds behind", "mysql_endpoint_max_lag", 5),
+    ("operations.md", "is open for more than 10 s", "mysql_replication_switchover_max_transaction", 10),
+    ("operations.md", "2 s for commits under way", "mysql_replication_switchover_lock_timeout", 2),
+    ("operations.md", "writes wait ten seconds for it", "mysql_replication_semisync_timeout_ms", 10000),
+    ("security.md", "They are valid for 397 days", "certificates_lifetime_days", 397),
+    ("security.md", "renews what ends within 30", "certificates_renewal_days", 30),
+    ("security.md", "is therefore taken back after a minute", "firewall_rollback_seconds", 60),
+    ("first-hour.md", "half of the memory becomes the buffer pool", "mysql_replication_memory_fraction", 0.5),
+    ("first-hour.md", "binary logs of a week", "mysql_replication_binlog_expire_seconds", 7 * 24 * 3600),
+    ("first-hour.md", "SSH is open to everybody until", "firewall_ssh_sources", ["0.0.0.0/0", "::/0"]),
+]
+
+
+@pytest.mark.parametrize(("page", "sentence", "variable", "default"), NUMBERS, ids=[entry[2] for entry in NUMBERS])
+def test_numbers_are_the_defaults(page, sentence, variable, default):
+    """Red when a default changes and the guide does not, or the other way round."""
+    assert sentence in words((ROOT / "docs" / page).read_text())
+    defaults = {}
+    for path in ROOT.glob("roles/*/defaults/main.yml"):
+        defaults |= yaml.safe_load(path.read_text())
+    assert defaults[variable] == default
