@@ -11,7 +11,7 @@ description:
   - Finds what HAProxy itself would accept silently or explain badly, such as two proxies on one port, a backend that is
     not defined, or a server whose certificate nobody would verify.
   - Types and required options are not looked at; the role's argument specification does that before.
-positional: backends, listens, stats, quic
+positional: backends, listens, stats, quic, maps
 options:
   _input:
     description: The role's C(haproxy_frontends).
@@ -36,6 +36,11 @@ options:
     description: Whether the host's HAProxy can speak HTTP/3.
     type: bool
     default: true
+  maps:
+    description: The role's C(haproxy_maps).
+    type: list
+    elements: dict
+    default: []
 seealso:
   - plugin: foobar.webstack.haproxy_sections
     plugin_type: filter
@@ -61,7 +66,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model import configuration
 from ansible_collections.foobar.webstack.plugins.plugin_utils.records import RecordError
-from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.haproxy import errors
+from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.haproxy import errors, map_errors
 
 
 def haproxy_errors(
@@ -70,10 +75,11 @@ def haproxy_errors(
     listens: Sequence[Mapping[str, Any]],
     stats: Mapping[str, Any],
     quic: bool = True,
+    maps: Sequence[Mapping[str, Any]] = (),
 ) -> list[str]:
     """All mistakes as sentences; AnsibleFilterError for data of another shape."""
     try:
-        return errors(configuration(frontends, backends, listens, stats), quic=quic)
+        return [*errors(configuration(frontends, backends, listens, stats), quic=quic), *map_errors(maps)]
     except RecordError as error:
         raise AnsibleFilterError(f"haproxy_errors: {error}") from error
 

@@ -175,6 +175,24 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         ],
         "haproxy_backends": [WEB, WEB | {"name": "tcp", "mode": "tcp"}],
     },
+    "rules of the stack and of the inventory": {
+        "haproxy_maps": [{"name": "moved", "entries": {"/old": "/new", "/a": "https://other.example/?b=c d"}}],
+        "haproxy_frontends": [
+            SECURE
+            | {
+                "https_redirect": True,
+                "acls": ["is_internal path_beg /internal"],
+                "http_request": [
+                    "redirect code 308 location https://www.foobar.com%[pathq] if { req.hdr(host),host_only,lower -m "
+                    "str foobar.com shop.foobar.com } !{ path_beg /.well-known/acme-challenge/ }",
+                    "deny if is_internal !{ src 192.0.2.0/24 }",
+                    "redirect code 301 location %[path,map(/etc/haproxy/moved.map)] if "
+                    "{ path,map(/etc/haproxy/moved.map) -m found }",
+                ],
+            }
+        ],
+        "haproxy_backends": [VERIFIED],
+    },
     "many of everything": {
         "haproxy_maxconn": 1000,
         "haproxy_threads": 2,
@@ -266,11 +284,15 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_haproxy_reads_it_without_a_warning(
-    configuration: Callable[..., str], parser: Parser, pem: str, name: str
+    configuration: Callable[..., str], render_template: Render, parser: Parser, pem: str, name: str
 ) -> None:
     """Catches whatever HAProxy does not know, ignores, or takes in another order than it is written."""
     rendered = configuration(**SCENARIOS[name])
-    files = {"/haproxy.cfg": rendered, PEM: pem, CA: pem}
+    maps = {
+        f"/etc/haproxy/{item['name']}.map": render_template("haproxy", "map.j2", {"item": item})
+        for item in SCENARIOS[name].get("haproxy_maps", [])
+    }
+    files = {"/haproxy.cfg": rendered, PEM: pem, CA: pem, **maps}
     result = parser(["haproxy", "-c", "-dW", "-f", "/haproxy.cfg"], files)
     assert result.returncode == 0, result.stdout + result.stderr + rendered
 
@@ -287,6 +309,15 @@ def test_rendered_file_is_tidy(configuration: Callable[..., str]) -> None:
         assert rendered.startswith("#\n# Ansible managed\n#\n")
         assert "\n\n\n" not in rendered
         assert [line for line in rendered.splitlines() if line != line.rstrip()] == []
+
+
+def test_a_map_is_part_of_what_runs(configuration: Callable[..., str], render_template: Render) -> None:
+    """Red when a map could change without a reload: HAProxy is asked for the name of its configuration alone."""
+    before = SCENARIOS["rules of the stack and of the inventory"]
+    after = before | {"haproxy_maps": [{"name": "moved", "entries": {"/old": "/newer"}}]}
+    assert configuration_id(configuration(**before)) != configuration_id(configuration(**after))
+    text = render_template("haproxy", "map.j2", {"item": after["haproxy_maps"][0]})
+    assert [line for line in text.splitlines() if not line.startswith("#")] == ["/old /newer"]
 
 
 def test_site(configuration: Callable[..., str]) -> None:

@@ -90,6 +90,14 @@ def test_good_data_has_no_errors() -> None:
             ),
         ),
         (
+            {"maps": [{"name": "a", "entries": {}}, {"name": "a", "entries": {}}]},
+            'haproxy_maps: 2 entries are named "a"; give each a unique name.',
+        ),
+        (
+            {"maps": [{"name": "a", "entries": {"/a b": "/c"}}]},
+            'haproxy_maps: "a": the key "/a b" is not valid; write one without spaces that does not begin with "#".',
+        ),
+        (
             {"frontends": [DOWNSTREAM | {"name": "my web"}]},
             'haproxy_frontends: "my web" is not a valid name; use letters, digits, "_", "-", "." and ":" only.',
         ),

@@ -47,6 +47,10 @@ def sites(*changes: dict[str, Any]) -> dict[str, Any]:
             'nginx_sites: "www" passes /api to the upstream "ap", which is not defined; use one of: app.',
         ),
         (
+            sites({"static": [{"location": "/", "alias": "/srv/"}]}),
+            'nginx_sites: "www" has the location / 2 times; keep one.',
+        ),
+        (
             sites({"listen": [{"port": 80000}]}),
             'nginx_sites: "www": port 80000 is not valid; use a port from 1 to 65535.',
         ),

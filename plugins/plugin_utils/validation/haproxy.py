@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model import (
     Bind,
@@ -47,6 +48,7 @@ PRELOAD_MAX_AGE = 31536000
 """What https://hstspreload.org requires, in seconds."""
 # Of a bind's parameters, those that `tls` sets.
 _TLS_PARAMETERS = {"ssl", "crt", "alpn", "ca-file", "verify"}
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HTTP_ONLY = ("hsts", "https_redirect", "max_body_size", "rate_limit", "remove_response_headers")
 
 
@@ -78,6 +80,28 @@ def errors(configuration: Configuration, *, quic: bool) -> list[str]:
         *(error for entry in fronts for error in _front(entry, [back.proxy.name for back in backs], quic)),
         *(error for entry in backs for error in _back(entry)),
     ]
+
+
+def map_errors(maps: Iterable[Mapping[str, Any]], variable: str = "haproxy_maps") -> list[str]:
+    """All mistakes in the files of values by key, which `variable` holds."""
+    maps = list(maps)
+    return [
+        *(
+            f'{variable}: {count} entries are named "{name}"; give each a unique name.'
+            for name, count in _repeated(str(entry["name"]) for entry in maps)
+        ),
+        *(error for entry in maps for error in _map(f'{variable}: "{entry["name"]}"', entry)),
+    ]
+
+
+def _map(where: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    if not _FILE_NAME.fullmatch(str(entry["name"])):
+        yield f'{where} becomes the name of a file; use letters, digits, "_" and "-" only.'
+    for key, value in entry["entries"].items():
+        if not re.fullmatch(r"[^\s#]\S*", str(key)):
+            yield f'{where}: the key "{key}" is not valid; write one without spaces that does not begin with "#".'
+        if not re.fullmatch(r"\S(.*\S)?", str(value)):
+            yield f'{where}: the value of "{key}" is not valid; write one line that is not empty.'
 
 
 def _repeated(names: Iterable[str]) -> Iterator[tuple[str, int]]:

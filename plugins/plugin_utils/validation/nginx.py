@@ -73,6 +73,10 @@ def _site(site: Site, configuration: Configuration, status: Mapping[str, Any]) -
     for at, count in Counter(map(_at, site.listen)).items():
         if count > 1:
             yield f"{where} listens on {at} {count} times; keep one."
+    locations = [entry.location for entries in (site.static, site.proxy, site.redirects) for entry in entries]
+    for location, count in Counter(locations).items():
+        if count > 1:
+            yield f"{where} has the location {location} {count} times; keep one."
     upstreams = [upstream.name for upstream in configuration.upstreams]
     for proxied in site.proxy:
         if proxied.upstream not in upstreams:
