@@ -10,7 +10,7 @@ author: The foobar.webstack maintainers
 description:
   - Checks the variables of the whole stack for what an argument specification cannot express, such as the form of a
     host name. Variables that are not given are not looked at.
-positional: type_errors, endpoint_ports, acme_email
+positional: type_errors, endpoint_ports, acme_email, taken
 options:
   _input:
     description: The variables that the inventory gives, by name.
@@ -30,6 +30,10 @@ options:
     description: C(certificates_acme_email) of the load balancers, empty where it is not set.
     type: str
     default: ""
+  taken:
+    description: By variable, names of the stack's own, which what the variable adds must not have.
+    type: dict
+    default: {}
 seealso:
   - plugin: foobar.webstack.argument_errors
     plugin_type: filter
@@ -59,11 +63,14 @@ def stack_errors(
     type_errors: Sequence[str] | None = None,
     endpoint_ports: Sequence[int] | None = None,
     acme_email: str = "",
+    taken: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
     """Say what is wrong with the variables. Raises AnsibleFilterError when they are not a dict."""
     if not isinstance(given, Mapping):
         raise AnsibleFilterError(f"stack_errors: the input is {type(given).__name__}; give a dict")
-    return [f"{error}." for error in type_errors or ()] or stack.stack_errors(given, endpoint_ports or (), acme_email)
+    return [f"{error}." for error in type_errors or ()] or stack.stack_errors(
+        given, endpoint_ports or (), acme_email, taken or {}
+    )
 
 
 class FilterModule:

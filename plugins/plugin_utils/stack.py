@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils import additions
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
     ascii_name,
     is_address,
@@ -83,11 +84,14 @@ RULES = (
 )
 
 
-def stack_errors(given: Mapping[str, Any], endpoint_ports: Sequence[int], acme_email: str) -> list[str]:
+def stack_errors(
+    given: Mapping[str, Any], endpoint_ports: Sequence[int], acme_email: str, taken: Mapping[str, Sequence[str]]
+) -> list[str]:
     """What is wrong with the given variables of the stack, a sentence each, in the order of RULES.
 
     Their types are right already. `endpoint_ports` are the different values of mysql_endpoint_port among the database
-    hosts, `acme_email` is certificates_acme_email of the load balancers, empty where it is not set.
+    hosts, `acme_email` is certificates_acme_email of the load balancers, empty where it is not set. `taken` holds by
+    variable the names that what it adds must not have.
     """
     errors = [
         _error(rule.variable, given[rule.variable], _in_ascii(given[rule.variable]) or rule.fix)
@@ -101,7 +105,7 @@ def stack_errors(given: Mapping[str, Any], endpoint_ports: Sequence[int], acme_e
     if given.get("webstack_certificate", {}).get("provider") == "acme" and "@" not in acme_email:
         fix = "the mail address of the ACME account, which webstack_certificate asks for with provider=acme"
         errors.append(_error("certificates_acme_email", acme_email, fix))
-    return errors
+    return errors + additions.errors(given, taken)
 
 
 def _proxy_protocol(given: Mapping[str, Any]) -> list[str]:

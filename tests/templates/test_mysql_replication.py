@@ -44,6 +44,7 @@ KNOWN_TO_8_4 = {
     "innodb_buffer_pool_size",
     "innodb_flush_log_at_trx_commit",
     "innodb_redo_log_capacity",
+    "log_bin_trust_function_creators",
     "loose_rpl_semi_sync_replica_enabled",
     "loose_rpl_semi_sync_source_enabled",
     "loose_rpl_semi_sync_source_timeout",

@@ -1,31 +1,17 @@
 """What the stack's variables say of who listens where and who is asked, rendered by Ansible for real inventories."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stack_variables import rendered
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING_ON_ONE_HOST = {
     group: {"hosts": {"one": {"ansible_host": "198.18.0.1", "mysql_role": "primary"}}}
     for group in ("databases", "appservers", "webservers", "loadbalancers")
 }
-
-
-def rendered(template: str, inventory: Path, **variables: Any) -> dict[str, Any]:
-    """What a template says on each host of an inventory."""
-    command = [sys.executable, "-m", "ansible", "adhoc", "all", "--playbook-dir", "playbooks", "-i", str(inventory)]
-    command += ["-m", "ansible.builtin.debug", "-a", f"msg={template}", "-e", json.dumps(variables), "--one-line"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = {}
-    for line in done.stdout.splitlines():
-        host, _, result = line.partition(" | SUCCESS => ")
-        found[host] = json.loads(result)["msg"]
-    return found
 
 
 def conflicts(inventory: Path, **variables: Any) -> dict[str, list[str]]:
