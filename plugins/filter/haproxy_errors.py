@@ -40,7 +40,6 @@ options:
     description: The role's C(haproxy_maps).
     type: list
     elements: dict
-    default: []
 seealso:
   - plugin: foobar.webstack.haproxy_sections
     plugin_type: filter
@@ -75,11 +74,11 @@ def haproxy_errors(
     listens: Sequence[Mapping[str, Any]],
     stats: Mapping[str, Any],
     quic: bool = True,
-    maps: Sequence[Mapping[str, Any]] = (),
+    maps: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[str]:
     """All mistakes as sentences; AnsibleFilterError for data of another shape."""
     try:
-        return [*errors(configuration(frontends, backends, listens, stats), quic=quic), *map_errors(maps)]
+        return [*errors(configuration(frontends, backends, listens, stats), quic=quic), *map_errors(maps or ())]
     except RecordError as error:
         raise AnsibleFilterError(f"haproxy_errors: {error}") from error
 

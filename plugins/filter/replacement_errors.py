@@ -9,7 +9,7 @@ short_description: What is wrong with setting variables that the wiring sets
 author: The foobar.webstack maintainers
 description:
   - Makes sentences of what P(foobar.webstack.replaced_variables#lookup) finds, each with what to set instead.
-positional: ways, groups
+positional: ways, groups, host, intended
 options:
   _input:
     description: What the lookup found, names of variables or dicts with C(name) and C(file).

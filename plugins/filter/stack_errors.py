@@ -33,7 +33,6 @@ options:
   taken:
     description: By variable, names of the stack's own, which what the variable adds must not have.
     type: dict
-    default: {}
 seealso:
   - plugin: foobar.webstack.argument_errors
     plugin_type: filter
