@@ -403,9 +403,8 @@ def test_what_trusted_proxies_say(configuration: Callable[..., str]) -> None:
         f"http-request set-src req.hdr_ip(X-Forwarded-For,-3) if from_trusted_proxy {found[0]} {found[1]}",
         *lines[14:16],
         "http-request del-header X-Forwarded-For",
-        "http-request track-sc1 src,ipmask(32,64) if via_trusted_proxy !{ src 198.51.100.1 }",
-        "http-request deny deny_status 429 hdr Retry-After 1 if via_trusted_proxy { sc1_conn_cur gt 1000 }",
         "http-request track-sc0 src,ipmask(32,64) unless { src 198.51.100.1 }",
+        "http-request deny deny_status 429 hdr Retry-After 1 if via_trusted_proxy { sc0_conn_cur gt 1000 }",
         "http-request deny deny_status 429 hdr Retry-After 10 if { sc0_gpc0_rate ge 2000 }",
         "http-request sc-inc-gpc0(0)",
         "http-request redirect code 308 location https://%[req.hdr(host),host_only]%[pathq]"
@@ -417,6 +416,22 @@ def test_what_trusted_proxies_say(configuration: Callable[..., str]) -> None:
         "http-request set-header X-Forwarded-Proto %[var(txn.scheme)]",
         "default_backend web",
     ]
+
+
+def test_open_requests_of_a_visitor_are_counted_once(configuration: Callable[..., str]) -> None:
+    """By what counts its requests, or else by a counter of their own."""
+    frontend = SCENARIOS["behind other proxies"]["haproxy_frontends"][0]
+    for limit in (None, {}):
+        rendered = configuration(
+            haproxy_frontends=[frontend | {"rate_limit": limit}],
+            haproxy_backends=SCENARIOS["behind other proxies"]["haproxy_backends"],
+        )
+        lines = section(rendered, "frontend web")
+        tracked = "http-request track-sc0 src,ipmask(32,64)" + ("" if limit == {} else " if via_trusted_proxy")
+        assert [line for line in lines if line.startswith("http-request track-")] == [tracked]
+        assert (
+            "http-request deny deny_status 429 hdr Retry-After 1 if via_trusted_proxy { sc0_conn_cur gt 1000 }" in lines
+        )
 
 
 def test_proxy_protocol_is_for_trusted_proxies_alone(configuration: Callable[..., str]) -> None:

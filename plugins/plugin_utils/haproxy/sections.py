@@ -207,7 +207,6 @@ def _front(proxy: Proxy) -> Iterator[str]:
         yield f"timeout client {proxy.timeout_client}"
     if proxy.mode is Mode.HTTP and proxy.trusted_proxies:
         yield from _visitor()
-        yield from _visitor_limit(proxy)
     yield from _refusals(proxy)
     yield from _answer_headers(proxy)
     if proxy.mode is Mode.HTTP and proxy.forwardfor:
@@ -233,22 +232,29 @@ def _visitor() -> Iterator[str]:
 
 
 def _visitor_limit(proxy: Proxy) -> Iterator[str]:
-    """Who has too much open at a time through trusted proxies: requests, since connections are the proxies' own."""
+    """Who has too much open at a time through trusted proxies: requests, since connections are the proxies' own.
+
+    What counts requests for the rate limit counts the open ones, too, so nothing is counted twice.
+    """
     most, limit = proxy.max_connections_per_client, proxy.rate_limit
-    if most:
-        allowed = "".join(f" !{condition}" for condition in _allowed(limit))
-        status = (limit or RateLimit()).status
-        yield f"http-request track-sc1 {CLIENT} if {VIA_PROXY}{allowed}"
-        yield f"http-request deny deny_status {status} hdr Retry-After 1 if {VIA_PROXY} {{ sc1_conn_cur gt {most} }}"
+    if not (most and proxy.trusted_proxies):
+        return
+    if not limit:
+        yield f"http-request track-sc0 {CLIENT} if {VIA_PROXY}"
+    status = (limit or RateLimit()).status
+    yield f"http-request deny deny_status {status} hdr Retry-After 1 if {VIA_PROXY} {{ sc0_conn_cur gt {most} }}"
 
 
 def _refusals(proxy: Proxy) -> Iterator[str]:
     """Who gets no answer of a server, the cheapest test first."""
     limit = proxy.rate_limit
     if limit:
-        refusal = f"deny deny_status {limit.status} hdr Retry-After {seconds(limit.period)}"
         yield "# What is refused is not counted: who asks too often is slowed down to the limit, and not shut out."
         yield f"http-request track-sc0 {CLIENT}{''.join(f' unless {allowed}' for allowed in _allowed(limit))}"
+    if proxy.mode is Mode.HTTP:
+        yield from _visitor_limit(proxy)
+    if limit:
+        refusal = f"deny deny_status {limit.status} hdr Retry-After {seconds(limit.period)}"
         yield f"http-request {refusal} if {{ sc0_gpc0_rate ge {limit.requests} }}"
         yield "http-request sc-inc-gpc0(0)"
     if proxy.max_body_size is not None:
