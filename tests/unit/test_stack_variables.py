@@ -68,3 +68,11 @@ def test_ports_that_the_inventory_sets(one_host: Path) -> None:
     assert database.startswith("one: mysqld (group databases) and lego (group loadbalancers) would both listen on TCP ")
     assert application.startswith("one: mysql-endpoint (group databases) and gunicorn (group appservers) would both ")
     assert "set mysql_endpoint_port or webstack_app_port to another port" in application
+
+
+def test_the_challenge_is_forwarded_to_where_it_is_answered(one_host: Path) -> None:
+    """One variable for both ends. Red with a port of its own in the load balancer's backend."""
+    for listen, port in ((None, "8402"), ("127.0.0.1:9402", "9402")):
+        given = {"certificates_acme_listen": listen} if listen else {}
+        [backend] = rendered("{{ __webstack_backends | selectattr('name', 'eq', 'acme') }}", one_host, **given)["one"]
+        assert [(server["address"], str(server["port"])) for server in backend["servers"]] == [("127.0.0.1", port)]

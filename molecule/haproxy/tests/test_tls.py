@@ -224,3 +224,13 @@ def test_certificate_that_cannot_be_loaded_is_not(host: Host, get: Get, broken: 
     assert get("/", port=443)[0] == 200
     said = host.check_output("journalctl --unit=haproxy --lines=20 --no-pager --output=cat _TRANSPORT=stdout")
     assert f"{WWW}/combined.pem" in said
+
+
+def test_the_reason_of_a_server_that_is_down_is_told(host: Host) -> None:
+    """What is wrong with its certificate, and not that a handshake failed."""
+    said = "\n".join(host.ansible("foobar.webstack.haproxy_status")["sentences"])
+    assert "inner/misnamed 127.0.0.1:9012 is down (DOWN for " in said
+    assert "its certificate is not for good.internal" in said
+    assert "inner/stranger 127.0.0.1:9013 is down" in said
+    assert "its certificate was issued by a CA that this host does not trust" in said
+    assert "inner/good 127.0.0.1:9011 is up" in said

@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
+# SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
+
+"""Module foobar.webstack.haproxy_status."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: haproxy_status
+version_added: 1.1.0
+short_description: Says of each server of HAProxy whether it is up, and else why not
+author: The foobar.webstack maintainers (!UNKNOWN)
+description:
+  - Reads from HAProxy's socket what it thinks of each server, and says its reason in words.
+  - Where the TLS handshake with a server fails, makes one itself, with the CA and the name of HAProxy's configuration,
+    and says what is wrong with the certificate.
+attributes:
+  check_mode:
+    description: Does the same.
+    support: full
+  diff_mode:
+    description: Nothing changes.
+    support: none
+options:
+  socket:
+    description: Path of HAProxy's socket.
+    type: path
+    default: /run/haproxy/admin.sock
+  configuration:
+    description: Path of HAProxy's configuration.
+    type: path
+    default: /etc/haproxy/haproxy.cfg
+  timeout:
+    description: Seconds for an answer of HAProxy, and of a server.
+    type: float
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Ask HAProxy how its servers are
+  foobar.webstack.haproxy_status:
+  register: haproxy
+"""
+
+RETURN = r"""
+servers:
+  description: Every server of every backend and listen, in the order of the configuration.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    backend:
+      description: Name of the backend or listen.
+      type: str
+    server:
+      description: Name of the server.
+      type: str
+    address:
+      description: Address and port.
+      type: str
+    up:
+      description: Whether it gets requests, or would if it were its turn.
+      type: bool
+    state:
+      description: HAProxy's state, such as C(UP), C(DOWN), C(MAINT), C(DRAIN) or C(no check).
+      type: str
+    seconds:
+      description: For how many seconds it has been in it.
+      type: int
+    reason:
+      description: Why it is in this state, in words. Empty for one that is up.
+      type: str
+sentences:
+  description: The same, a line for each server.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - 'www/web1 198.18.0.21:443 is up (UP for 2 h 5 min)'
+    - 'www/web2 198.18.0.22:443 is down (DOWN for 40 s): its certificate expired on 2026-11-20'
+"""
+
+import socket
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._haproxy import probe, status
+
+
+def ask(path: str, timeout: float) -> str:
+    """What HAProxy says of its proxies, as CSV."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        connection.sendall(b"show stat\n")
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
+            "configuration": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
+            "timeout": {"type": "float", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    parameters = module.params
+    try:
+        servers = status.servers(ask(parameters["socket"], parameters["timeout"]))
+        verified = status.verified(Path(parameters["configuration"]).read_text())
+    except OSError as error:
+        module.fail_json(
+            msg=f"HAProxy cannot be asked at {parameters['socket']} ({error}); see systemctl status haproxy, and run "
+            "the play again when it runs"
+        )
+    found = []
+    for server in servers:
+        target = verified.get((server.backend, server.name))
+        reason = server.reason
+        if server.handshake_failed and target:
+            reason = probe.handshake(server.address, target.name, target.ca_file, parameters["timeout"]) or reason
+        found.append((server, reason))
+    module.exit_json(
+        servers=[server.data(reason) for server, reason in found],
+        sentences=[server.sentence(reason) for server, reason in found],
+    )
+
+
+if __name__ == "__main__":
+    main()
