@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -322,3 +323,60 @@ def test_a_requested_rotation_is_done_once(served: list[str], host: Callable[...
     host(rotate=["web"], **acme_web)
     assert acme.issue()["changed"] == ["web: installed, because its rotation was requested"]
     assert acme.issue()["changed"] == []
+
+
+@pytest.fixture
+def lego(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ca: Authority) -> list[tuple[list[str], dict[str, str]]]:
+    """A lego that issues: with which arguments and which environment it was called."""
+    calls = []
+
+    def run(command: list[str], env: dict[str, str], **_: Any) -> subprocess.CompletedProcess[str]:
+        calls.append((command, env))
+        key = ec.generate_private_key(ec.SECP256R1())
+        files = tmp_path / "acme/certificates"
+        files.mkdir(parents=True, exist_ok=True)
+        (files / "_.foobar.com.crt").write_text(ca.sign(key, "www", ["DNS:*.foobar.com"], 90))
+        (files / "_.foobar.com.key").write_text(pem(key))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(acme, "FOLDER", tmp_path / "acme")
+    monkeypatch.setattr(acme.subprocess, "run", run)
+    return calls
+
+
+WILD = {"provider": "acme", "subject_alt_names": ["DNS:*.foobar.com"]}
+SERVER = {"directory": "https://acme:14000/dir", "email": "a@b", "listen": "127.0.0.1:1", "ca": "", "dns": "cloudflare"}
+SECRET = {"eab": {"kid": "me", "hmac": "secret-1"}, "environment": {"CF_DNS_API_TOKEN": "secret-2", "PATH": "/evil"}}
+
+
+def test_dns_is_asked_for_with_secrets_in_the_environment(lego: list[Any]) -> None:
+    """No other program sees them there, as it would among the arguments."""
+    store.write(store.folder("acme-secrets.json"), json.dumps(SECRET | {"eab": {}}), 0o600)
+    chain, _ = acme.request(certificate(**WILD), settings.Acme(**SERVER))
+    assert "*.foobar.com" in str(_x509.names(_x509.load(chain)))
+    [(command, environment)] = lego
+    assert command[command.index("--dns") + 1] == "cloudflare"
+    assert "--http" not in command
+    assert "--eab" not in command
+    assert "secret" not in " ".join(command)
+    assert (environment["CF_DNS_API_TOKEN"], environment["PATH"]) == ("secret-2", "/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+def test_an_account_is_bound_once(lego: list[Any], tmp_path: Path) -> None:
+    """When it is made; afterwards its key is in no arguments any more."""
+    store.write(store.folder("acme-secrets.json"), json.dumps(SECRET), 0o600)
+    acme.request(certificate(**WILD), settings.Acme(**SERVER))
+    account = tmp_path / "acme/accounts/acme_14000/a@b/account.json"
+    account.parent.mkdir(parents=True)
+    account.touch()
+    acme.request(certificate(**WILD), settings.Acme(**SERVER))
+    (first, _), (second, _) = lego
+    assert first[first.index("--eab") :][:5] == ["--eab", "--kid", "me", "--hmac", "secret-1"]
+    assert "--eab" not in second
+
+
+def test_dns_needs_no_load_balancer() -> None:
+    """Nobody has to forward a challenge."""
+    for provider, asked in (("", {}), ("cloudflare", {"web": due.Reason.MISSING})):
+        read = settings.of_data(wanted(**WILD) | {"acme": SERVER | {"dns": provider}})
+        assert acme.outstanding(read) == asked

@@ -56,6 +56,12 @@ def entries(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
         {"certificates_list": [HOST]},
         {"certificates_list": [WWW], **ACME},
         {"certificates_list": [HOST | {"subject_alt_names": ["DNS:web_1", "*.foobar.com", "IP:2001:db8::1", "::1"]}]},
+        {
+            "certificates_list": [WWW | {"subject_alt_names": ["*.foobar.com"]}],
+            **ACME,
+            "certificates_acme_dns": {"provider": "cloudflare", "environment": {"CF_DNS_API_TOKEN": "x"}},
+            "certificates_acme_eab": {"kid": "a", "hmac": "b"},
+        },
         {"certificates_list": [HOST | {"activate": ["systemctl", "reload", "nginx"]}]},
         {"certificates_list": [HOST | {"activate": ["mysql", "-e", "x"], "unit": "mysql"}]},
     ],
@@ -121,8 +127,27 @@ def test_good_data_is_taken(problems: Callable[..., list[str]], variables: dict[
         ),
         (
             {"certificates_list": [WWW | {"subject_alt_names": ["*.foobar.com"]}], **ACME},
-            'certificates_list, "www": subject_alt_names has *.foobar.com, for which ACME issues no certificate'
-            " over HTTP-01; leave it out, or use the provider ca or files.",
+            'certificates_list, "www": subject_alt_names has *.foobar.com, for which ACME issues a certificate'
+            " over DNS-01 only; set certificates_acme_dns, or leave the name out.",
+        ),
+        (
+            {"certificates_list": [WWW], **ACME, "certificates_acme_eab": {"kid": "x"}},
+            "certificates_acme_eab has only one of kid and hmac; give both, as the CA gave them to you.",
+        ),
+        (
+            {"certificates_list": [WWW], **ACME, "certificates_acme_dns": {"environment": {"A": "x"}}},
+            "certificates_acme_dns has an environment and no provider; set provider to lego's code of your DNS.",
+        ),
+        (
+            {
+                "certificates_list": [WWW],
+                **ACME,
+                "certificates_acme_dns": {"provider": "--x", "environment": {"cf-token": "x"}},
+            },
+            'certificates_acme_dns.provider is "--x"; write the code of a provider from'
+            " https://go-acme.github.io/lego/dns/, such as cloudflare.\n"
+            'certificates_acme_dns.environment has "cf-token"; write the name of a variable that lego dnshelp says,'
+            " such as CF_DNS_API_TOKEN.",
         ),
         (
             {"certificates_list": [WWW]},
@@ -213,5 +238,6 @@ def test_the_checks_know_the_role_s_defaults() -> None:
     file = Path(__file__).resolve().parents[2] / "roles/certificates/defaults/main.yml"
     defaults = yaml.safe_load(file.read_text())
     for field in fields(Variables):
-        if field.name != "certificates_ca_directory":
+        # Dicts are records there, of which every field is empty.
+        if field.name not in ("certificates_ca_directory", "certificates_acme_eab", "certificates_acme_dns"):
             assert field.default == (tuple(value) if isinstance(value := defaults[field.name], list) else value)

@@ -6,7 +6,7 @@ import os.path
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ansible_collections.foobar.webstack.plugins.module_utils import _x509
@@ -30,7 +30,25 @@ LIFETIMES = range(2, 398)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HTTPS = re.compile(r"https://[^/ ]+.*")
 _MAIL = re.compile(r"[^@ ]+@[^@ ]+")
+_PROVIDER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]*")
 _LISTEN = re.compile(r".+:[0-9]+")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """External account binding."""
+
+    kid: str = ""
+    hmac: str = ""
+
+
+@dataclass(frozen=True)
+class Dns:
+    """lego's provider for DNS-01, and what it needs."""
+
+    provider: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,8 @@ class Variables:
     certificates_acme_email: str = ""
     certificates_acme_account_key: str = ""
     certificates_acme_ca: str = ""
+    certificates_acme_eab: Binding = Binding()
+    certificates_acme_dns: Dns = field(default_factory=Dns)
     certificates_acme_listen: str = "127.0.0.1:8402"
 
 
@@ -65,7 +85,11 @@ def errors(variables: Variables, files: Mapping[str, str], now: datetime) -> lis
             for path in variables.certificates_trusted
             if os.path.expanduser(path) not in files
         ),
-        *(error for certificate in variables.certificates_list for error in _of_certificate(certificate, files, now)),
+        *(
+            error
+            for certificate in variables.certificates_list
+            for error in _of_certificate(certificate, files, now, dns=bool(variables.certificates_acme_dns.provider))
+        ),
         *_of_acme(variables, files),
     ]
 
@@ -117,12 +141,12 @@ def _of_own_ca(variables: Variables, files: Mapping[str, str], now: datetime) ->
         )
 
 
-def _of_certificate(certificate: Certificate, files: Mapping[str, str], now: datetime) -> Iterator[str]:
+def _of_certificate(certificate: Certificate, files: Mapping[str, str], now: datetime, *, dns: bool) -> Iterator[str]:
     where = f'certificates_list, "{certificate.name}":'
     if not certificate.names and certificate.provider is not Provider.FILES:
         yield f"{where} subject_alt_names is empty; list the DNS names and IP addresses by which it is reached."
     for name, count in Counter(certificate.names).items():
-        yield from (f"{where} {problem}" for problem in _of_name(name, count, certificate.provider))
+        yield from (f"{where} {problem}" for problem in _of_name(name, count, certificate.provider, dns))
     if certificate.activate and not (certificate.unit or certificate.reloaded_unit):
         yield (
             f"{where} activate has no unit; set unit to the systemd unit that must be active for "
@@ -137,7 +161,7 @@ def _of_certificate(certificate: Certificate, files: Mapping[str, str], now: dat
         )
 
 
-def _of_name(name: str, count: int, provider: Provider) -> Iterator[str]:
+def _of_name(name: str, count: int, provider: Provider, dns: bool) -> Iterator[str]:
     if count > 1:
         yield f"subject_alt_names has {name} {count} times; keep one."
     if looks_like_address(name):
@@ -147,10 +171,12 @@ def _of_name(name: str, count: int, provider: Provider) -> Iterator[str]:
         yield f'subject_alt_names has "{name}"; write its ASCII form {ascii_name(name)}.'
     elif not is_dns_name(name, wildcard=True):
         yield f'subject_alt_names has "{name}", which is neither a DNS name nor an IP address; correct it.'
-    if provider is Provider.ACME and (looks_like_address(name) or name.startswith("*")):
+    if provider is Provider.ACME and looks_like_address(name):
+        yield f"subject_alt_names has {name}, for which ACME issues no certificate here; leave it out."
+    if provider is Provider.ACME and name.startswith("*") and not dns:
         yield (
-            f"subject_alt_names has {name}, for which ACME issues no certificate over HTTP-01; leave it out, or use "
-            "the provider ca or files."
+            f"subject_alt_names has {name}, for which ACME issues a certificate over DNS-01 only; set "
+            "certificates_acme_dns, or leave the name out."
         )
 
 
@@ -166,6 +192,22 @@ def _of_acme(variables: Variables, files: Mapping[str, str]) -> Iterator[str]:
     mail = variables.certificates_acme_email
     if not _MAIL.fullmatch(mail):
         yield f'certificates_acme_email is "{mail}"; give the mail address of the ACME account.'
+    binding, dns = variables.certificates_acme_eab, variables.certificates_acme_dns
+    if bool(binding.kid) != bool(binding.hmac):
+        yield "certificates_acme_eab has only one of kid and hmac; give both, as the CA gave them to you."
+    if dns.environment and not dns.provider:
+        yield "certificates_acme_dns has an environment and no provider; set provider to lego's code of your DNS."
+    if dns.provider and not _PROVIDER.fullmatch(dns.provider):
+        yield (
+            f'certificates_acme_dns.provider is "{dns.provider}"; write the code of a provider from '
+            "https://go-acme.github.io/lego/dns/, such as cloudflare."
+        )
+    for name in dns.environment:
+        if not _ENVIRONMENT.fullmatch(name):
+            yield (
+                f'certificates_acme_dns.environment has "{name}"; write the name of a variable that lego dnshelp says, '
+                "such as CF_DNS_API_TOKEN."
+            )
     if not _LISTEN.fullmatch(listen):
         yield f'certificates_acme_listen is "{listen}"; give address:port, such as 127.0.0.1:8402.'
     for variable in ("certificates_acme_ca", "certificates_acme_account_key"):

@@ -9,6 +9,7 @@ import json
 import ssl
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,14 @@ def request(certificate: Certificate, acme: Acme) -> tuple[str, str]:
     domains = [name.split(":", 1)[1] for name in certificate.subject_alt_names]
     command = ["lego", "--path", str(FOLDER), "--server", acme.directory, "--email", acme.email, "--accept-tos"]
     command += ["--key-type", KEY_TYPES.get(certificate.key_type, certificate.key_type)]
-    command += ["--http", "--http.port", acme.listen]
+    command += ["--dns", acme.dns] if acme.dns else ["--http", "--http.port", acme.listen]
+    secret = store.read_json(store.folder("acme-secrets.json"))
+    if secret.get("eab") and not _account(acme).exists():
+        # This lego takes it in no other way; it is of no use afterwards.
+        command += ["--eab", "--kid", secret["eab"]["kid"], "--hmac", secret["eab"]["hmac"]]
     for domain in domains:
         command += ["--domains", domain]
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(FOLDER)}
+    environment = {**secret.get("environment", {}), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(FOLDER)}
     if acme.ca:
         environment["LEGO_CA_CERTIFICATES"] = acme.ca
     done = subprocess.run([*command, "run"], check=False, capture_output=True, text=True, env=environment)  # noqa: S603
@@ -61,22 +66,40 @@ def request(certificate: Certificate, acme: Acme) -> tuple[str, str]:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip() and "[INFO]" not in line]
         raise RefusedError(
             f"{certificate.name}: {acme.directory} issued no certificate for {', '.join(domains)}: "
-            f"{' '.join(lines[-4:])}; every name must resolve to this load balancer, which must forward "
-            f"/.well-known/acme-challenge/ to {acme.listen}"
+            f"{' '.join(lines[-4:])}; {_needs(acme)}"
         )
-    files = FOLDER / "certificates" / domains[0]
+    files = FOLDER / "certificates" / domains[0].replace("*", "_")
     return store.read(files.with_name(f"{files.name}.crt")), store.read(files.with_name(f"{files.name}.key"))
+
+
+def _account(acme: Acme) -> Path:
+    """What lego keeps of an account that it has made."""
+    server = urllib.parse.urlsplit(acme.directory).netloc.replace(":", "_")
+    return FOLDER / "accounts" / server / acme.email / "account.json"
+
+
+def _needs(acme: Acme) -> str:
+    """What has to be so for the challenge to succeed."""
+    if acme.dns:
+        return (
+            f"certificates_acme_dns.environment must allow this host to write the record _acme-challenge of every name "
+            f"(lego dnshelp -c {acme.dns})"
+        )
+    return (
+        "every name must resolve to this load balancer, which must forward /.well-known/acme-challenge/ to "
+        f"{acme.listen}"
+    )
 
 
 def outstanding(settings: Settings) -> dict[str, Reason]:
     """Why the server has to be asked, by name of the certificate.
 
-    A certificate whose load balancer does not run is left out, because nobody would forward the challenge.
+    A certificate whose load balancer does not run is left out, because nobody would forward the challenge of HTTP-01.
     """
     found = {}
     for certificate in settings.certificates:
         reason = acme_due(certificate, settings) if certificate.provider is Provider.ACME else None
-        if reason and (not certificate.unit or activation.unit_state(certificate.unit)[0]):
+        if reason and (settings.acme.dns or not certificate.unit or activation.unit_state(certificate.unit)[0]):
             found[certificate.name] = reason
     return found
 

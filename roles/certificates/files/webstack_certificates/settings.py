@@ -40,12 +40,16 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Acme:
-    """The ACME server, and where its challenge is answered. `ca` is the file of the server's own CA, or empty."""
+    """The ACME server, and where its challenge is answered. `ca` is the file of the server's own CA, or empty.
+
+    `dns` is lego's provider for DNS-01; with none, the challenge is HTTP-01.
+    """
 
     directory: str
     email: str
     listen: str
     ca: str
+    dns: str = ""
 
 
 @dataclass(frozen=True)
