@@ -12,6 +12,7 @@ description:
   - A play that matches no hosts is skipped, and the run ends well. So a forgotten C(-i) or a file that cannot be read
     would pass for success. This filter refuses an inventory without hosts, and one in which a required group has none.
     With C(--limit) too, where no play on C(localhost) could say it.
+  - Refused as well is a C(--limit) that leaves no host of the table's groups, which would be skipped in the same way.
   - C(hosts) is rendered without the variables of the inventory and of C(group_vars). A play that gives O(table) names
     its file in C(vars_files).
   - With C(--syntax-check) nothing is refused, because that looks at playbooks and not at an inventory.
@@ -60,6 +61,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.plugin_utils.groups import (
     GroupError,
     any_hosts,
+    refuse_foreign_limit,
     stack_groups,
     table_of,
     tier_groups,
@@ -78,8 +80,11 @@ def play_hosts(
             return any_hosts(groups)
         known = table_of(table)
         if names is None:
-            return stack_groups(known, groups, base=base)
-        return tier_groups([names] if isinstance(names, str) else names, known, groups)
+            found = stack_groups(known, groups, base=base)
+        else:
+            found = tier_groups([names] if isinstance(names, str) else names, known, groups)
+        refuse_foreign_limit(context.CLIARGS.get("subset") or "", known, groups)
+        return found
     except GroupError as error:
         if context.CLIARGS.get("syntax"):
             return ["all"]

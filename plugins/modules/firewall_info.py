@@ -31,6 +31,14 @@ options:
     type: list
     elements: dict
     default: []
+  left_out:
+    description:
+      - Addresses of hosts that are not part of this run. Where all that an outbound TCP rule of O(rules) leads to are
+        among them, it is tried whether one of them lets this host in.
+      - A rule of whose name there is an inbound one, too, is not tried, because this host is one of those it leads to.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -71,6 +79,12 @@ ssh_port:
   returned: always
   type: int
   sample: 22
+closed:
+  description: Names of the rules of which no host of O(left_out) lets this host in.
+  returned: always
+  type: list
+  elements: str
+  sample: [mysql-endpoint, mysql]
 problems:
   description: A sentence for each of them, with what to do.
   returned: always
@@ -79,20 +93,24 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._firewall import host, ports
+from ansible_collections.foobar.webstack.plugins.module_utils._firewall import host, outbound, ports
 from ansible_collections.foobar.webstack.plugins.module_utils._ssh import session
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
-        argument_spec={"rules": {"type": "list", "elements": "dict", "default": []}},
+        argument_spec={
+            "rules": {"type": "list", "elements": "dict", "default": []},
+            "left_out": {"type": "list", "elements": "str", "default": []},
+        },
         supports_check_mode=True,
     )
     found = host.foreign(ports.of_rules(module.params["rules"]))
     present = session.current()
     module.exit_json(
         changed=False,
+        closed=outbound.closed(module.params["rules"], module.params["left_out"]),
         ssh_port=int(present.server_port or 0) if present else 0,
         problems=host.problems(found),
         foreign=[

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 Members: TypeAlias = Mapping[str, Sequence[str]]
@@ -89,6 +90,32 @@ def tier_groups(names: Iterable[str], table: Mapping[str, Group], members: Membe
             misspelt = _misspelt({name: table[name]}, members)
             raise GroupError(" ".join(_unknown(misspelt)) or _missing(name))
     return asked
+
+
+def refuse_foreign_limit(limit: str, table: Mapping[str, Group], members: Members) -> None:
+    """Raises GroupError where --limit leaves no host of the stack: every play would be skipped, and the run end well.
+
+    Patterns that are more than names, wildcards, `!` and `&` are not judged.
+    """
+    parts = [part.strip() for part in re.split(r"[,:]", limit) if part.strip()]
+    if not parts or any(part[0] in "@~" or "[" in part or not _matching(part.lstrip("!&"), members) for part in parts):
+        return
+    chosen = {host for part in parts if part[0] not in "!&" for host in _matching(part, members)}
+    if all(part[0] in "!&" for part in parts):
+        chosen = set(members["all"])
+    for part in parts:
+        if part[0] == "&":
+            chosen &= _matching(part[1:], members)
+        if part[0] == "!":
+            chosen -= _matching(part[1:], members)
+    if not chosen & {host for name in table for host in members.get(name, ())}:
+        raise GroupError(f"--limit {limit} leaves no host that is in {_one_of(table)}; name one that is.")
+
+
+def _matching(pattern: str, members: Members) -> set[str]:
+    """Hosts that a name or wildcard of a host or group stands for."""
+    groups = {host for name, hosts in members.items() if fnmatchcase(name, pattern) for host in hosts}
+    return groups | {host for host in members["all"] if fnmatchcase(host, pattern)}
 
 
 def any_hosts(members: Members) -> list[str]:
