@@ -79,10 +79,10 @@ def monitor(configuration: str) -> tuple[str, str, str]:
 
 
 @pytest.fixture
-def tls_binds(configuration: str) -> list[tuple[str, str, str]]:
-    """Address, port and first certificate of every bind line with TLS over TCP."""
+def tls_binds(host: Host, configuration: str) -> list[tuple[str, str, str]]:
+    """Address, port and first certificate of every bind line with TLS over TCP, as far as this host reaches it."""
     found = re.findall(r"^\s*bind (\S*):(\d+) ssl crt (\S+)", configuration, re.MULTILINE)
-    return [entry for entry in found if not entry[0].startswith("quic")]
+    return [entry for entry in found if not entry[0].startswith("quic") and reached(host, entry[0])]
 
 
 @pytest.fixture
@@ -100,6 +100,11 @@ def fetch(host: Host, address: str, path: str) -> tuple[int, str, str]:
     (answer,) = send_from(host, address=url.hostname, port=url.port, path=path, tls=tls, timeout=10)
     assert answer.status, answer.error
     return answer.status, answer.headers["Content-Type"], answer.text
+
+
+def reached(host: Host, address: str) -> bool:
+    """Whether what listens at the address can be reached on this host: its loopback may have no IPv6 address."""
+    return address != "[::]" or host.run("ip -6 address show to ::1 dev lo | grep -q inet6").rc == 0
 
 
 def here(address: str) -> str:
@@ -230,6 +235,8 @@ def test_http3_is_answered_where_it_is_told_of(host: Host, configuration: str) -
     found = re.findall(r"^\s*bind quic[46]@(\S*):(\d+) ", configuration, re.MULTILINE)
     assert bool(found) == ("Alt-Svc" in configuration)
     for address, port in found:
+        if not reached(host, address):
+            continue
         assert "ALPN protocol: h3" in handshake(host, address, port, "-quic", "-alpn", "h3")
 
 

@@ -26,4 +26,4 @@ def test_the_site_answers_at_every_address_of_the_load_balancer(host, site):
         (plain,) = send_from(host, address=address, port=80, host=site.host)
         found[address] = (answer.status, plain.status)
     assert found == dict.fromkeys(found, (200, 308))
-    assert {"127.0.0.1", "::1"} <= set(found) or not host.file("/proc/net/if_inet6").exists
+    assert "127.0.0.1" in found
