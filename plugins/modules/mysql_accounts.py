@@ -69,6 +69,8 @@ options:
     description:
       - Whether accounts that nobody should have are dropped - those of the users listed for hosts that are not, those
         without a name, and those of root that are not local.
+      - One that has made a view, trigger, routine or event is locked instead, because these are executed with its
+        privileges.
     type: bool
     default: false
   discard_old_passwords:
@@ -184,6 +186,7 @@ def observe(server: Server, names: list[str]) -> dict[Key, Existing]:
         return {}
     rows = server.rows(
         "SELECT user, host, plugin, HEX(authentication_string) AS current, ssl_type, max_user_connections,"  # noqa: S608
+        " account_locked,"
         " HEX(JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password'))) AS old FROM mysql.user"
         f" WHERE user IN ({', '.join(['%s'] * len(names))}) ORDER BY user, host",
         names,
@@ -201,6 +204,7 @@ def observe(server: Server, names: list[str]) -> dict[Key, Existing]:
             max_connections=int(row["max_user_connections"]),
             privileges=privileges,
             roles=roles,
+            locked=row["account_locked"] == "Y",
         )
     return found
 
@@ -217,6 +221,16 @@ def unwanted(server: Server) -> list[Key]:
         " '::1')) ORDER BY user, host"
     )
     return [(row["user"], row["host"]) for row in rows]
+
+
+def definers(server: Server) -> set[Key]:
+    """Accounts with whose privileges views, triggers, routines and events are executed."""
+    places = ("VIEWS", "TRIGGERS", "ROUTINES", "EVENTS")
+    rows = server.rows(
+        " UNION ".join(f"SELECT DEFINER AS definer FROM information_schema.{place}" for place in places)  # noqa: S608
+    )
+    found = (str(row["definer"]).rpartition("@") for row in rows)
+    return {(name, host) for name, _at, host in found}
 
 
 def every_privilege(server: Server) -> frozenset[str]:
@@ -241,6 +255,7 @@ def run(module: AnsibleModule) -> None:
         wanted,
         existing,
         drop=dict.fromkeys(drop),
+        definers=definers(server) if drop else (),
         discard=params["discard_old_passwords"],
         replace_old=params["replace_old_passwords"],
         every_privilege=every_privilege(server),

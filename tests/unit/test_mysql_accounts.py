@@ -1,5 +1,7 @@
 """Which statements make accounts those that are wanted: passwords that lock nobody out, privileges that are exact."""
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.accounts import (
     Account,
@@ -233,3 +235,21 @@ def test_granted_roles_are_seen() -> None:
 def test_what_is_neither_object_nor_privilege_is_refused(written: dict[str, list[str]]) -> None:
     with pytest.raises(AccountError, match="is not a valid privilege"):
         entitlements(written)
+
+
+def test_an_account_whose_views_and_triggers_are_in_use_is_locked_and_not_dropped() -> None:
+    """Red when it is dropped: writes to a table with its trigger then fail with error 1449."""
+    gone, definer = ("guestbook_migrate", "198.18.0.22"), ("guestbook_migrate", "198.18.0.21")
+    existing = {gone: Existing(), definer: Existing()}
+    steps = plan([], existing, drop=[gone, definer], definers={definer})
+    assert [str(step) for step in steps] == [
+        "DROP USER 'guestbook_migrate'@'198.18.0.22'",
+        "ALTER USER 'guestbook_migrate'@'198.18.0.21' ACCOUNT LOCK",
+    ]
+    assert plan([], {definer: Existing(locked=True)}, drop=[definer], definers={definer}) == []
+
+
+def test_a_host_that_comes_back_finds_its_account_open() -> None:
+    there = replace(THERE, locked=True)
+    steps = plan([WANTED], {(WANTED.name, WANTED.host): there})
+    assert [str(step) for step in steps] == [f"ALTER USER '{WANTED.name}'@'{WANTED.host}' ACCOUNT UNLOCK"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -75,6 +75,7 @@ class Existing:
     max_connections: int = 0
     privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
+    locked: bool = False
 
 
 Key = tuple[str, str]
@@ -85,11 +86,16 @@ def plan(
     existing: Mapping[Key, Existing],
     *,
     drop: Iterable[Key] = (),
+    definers: Collection[Key] = (),
     discard: bool = False,
     replace_old: bool = False,
     every_privilege: frozenset[str] = frozenset(),
 ) -> list[Statement]:
-    """The statements that make the existing accounts the wanted ones. AccountError if one would lock a client out."""
+    """The statements that make the existing accounts the wanted ones. AccountError if one would lock a client out.
+
+    `drop` are accounts that nobody is to use any more. Those of `definers` are locked instead: views, triggers and
+    routines that they have made are executed with their privileges, and would fail without them.
+    """
     steps: list[Statement] = []
     for account in wanted:
         key = account.name, account.host
@@ -101,7 +107,11 @@ def plan(
             steps += _authenticate(account, there, discard=discard, replace_old=discard or replace_old)
             steps += _limit(account, there)
         steps += _entitle(account, there, every_privilege)
-    steps += [Statement("DROP USER %s@%s", key) for key in drop]
+    for key in drop:
+        if key not in definers:
+            steps.append(Statement("DROP USER %s@%s", key))
+        elif not (key in existing and existing[key].locked):
+            steps.append(Statement("ALTER USER %s@%s ACCOUNT LOCK", key))
     return steps
 
 
@@ -149,6 +159,8 @@ def _limit(account: Account, there: Existing) -> list[Statement]:
         steps.append(Statement(f"ALTER USER %s@%s REQUIRE {'SSL' if account.needs_tls else 'NONE'}", key))
     if there.max_connections != account.max_connections:
         steps.append(Statement(f"ALTER USER %s@%s WITH MAX_USER_CONNECTIONS {account.max_connections}", key))
+    if there.locked:
+        steps.append(Statement("ALTER USER %s@%s ACCOUNT UNLOCK", key))
     return steps
 
 
