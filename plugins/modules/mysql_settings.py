@@ -44,6 +44,12 @@ options:
         about instead.
     type: path
     required: true
+  applied_file:
+    description:
+      - A copy of the configuration file as it was when the server was last brought in step with it, if there is one.
+      - An option that is no variable, and so cannot be asked for, takes a restart unless it stands there with the same
+        value, or the server was started with the file.
+    type: path
 seealso:
   - module: foobar.webstack.mysql_replica
 """
@@ -96,6 +102,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.variables i
     Difference,
     assignment,
     differences,
+    options,
     tls_differences,
 )
 
@@ -114,6 +121,20 @@ def started_with(server: Server, config_file: str) -> bool:
     uptime = int(server.rows("SHOW GLOBAL STATUS LIKE 'Uptime'")[0]["Value"])
     # Uptime is cut off to whole seconds, so the server is up to a second older than it says.
     return os.stat(config_file).st_mtime < time.time() - uptime - 1
+
+
+def options_in(file: str | None) -> dict[str, str]:
+    """The options in a configuration file, none where it does not exist."""
+    if not file or not os.path.exists(file):
+        return {}
+    with open(file, encoding="utf-8") as lines:
+        return options(lines.read())
+
+
+def known(found: list[Difference], config_file: str, applied_file: str | None) -> set[str]:
+    """Options without a variable that have been in force before, by the copy of the file that was."""
+    now, before = options_in(config_file), options_in(applied_file)
+    return {one.name for one in found if one.is_option and one.name in before and before[one.name] == now.get(one.name)}
 
 
 def set_at_runtime(server: Server, difference: Difference) -> bool:
@@ -175,9 +196,11 @@ def run(module: AnsibleModule) -> None:
         module.fail_json(msg=f"{reason}.")
 
     found = differences(wanted, running)
+    in_force = started_with(server, module.params["config_file"])
+    settled = known(found, module.params["config_file"], module.params["applied_file"])
+    found = [one for one in found if not one.is_option or not (in_force or one.name in settled)]
     stale: list[Difference] = []
     waiting = [difference for difference in found if difference.needs_restart]
-    in_force = started_with(server, module.params["config_file"])
     statements = []
     if not waiting or in_force:
         server.rows(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
@@ -200,7 +223,7 @@ def run(module: AnsibleModule) -> None:
         if missing:
             module.fail_json(
                 msg=f"The server was started with {module.params['config_file']}, but has no {', '.join(missing)}: the"
-                " plugin that brings it is not loaded, or this release does not have it. See the server's error log."
+                " plugin that brings it is not loaded. See the server's error log."
             )
         for difference in waiting:
             module.warn(
@@ -232,6 +255,7 @@ def main() -> None:
         argument_spec={
             "variables": {"type": "dict", "required": True},
             "config_file": {"type": "path", "required": True},
+            "applied_file": {"type": "path"},
             **LOGIN_OPTIONS,
         },
         supports_check_mode=True,

@@ -7,6 +7,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.variables i
     assignment,
     differences,
     literal,
+    options,
     tls_differences,
 )
 from hypothesis import given
@@ -101,3 +102,30 @@ def test_supported_versions(version: str, comment: str, reason: str) -> None:
 
 def test_series() -> None:
     assert (series("9.7.4-2"), series("8.4.10")) == ((9, 7), (8, 4))
+
+
+@pytest.mark.parametrize("name", ["default_time_zone", "default-time-zone", "time_zone"])
+def test_the_time_zone_s_option_and_variable_have_different_names(name: str) -> None:
+    """Red when the option is looked for among the variables: each run would restart the server or stop."""
+    assert differences({name: "+02:00"}, {"time_zone": "+02:00"}) == []
+    [found] = differences({name: "+02:00"}, {"time_zone": "SYSTEM"})
+    assert (found.needs_restart, assignment(found)) == (False, ("SET GLOBAL `time_zone` = %s", "+02:00"))
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("innodb_status_file", True),
+        ("skip_character_set_client_handshake", True),
+        ("rpl_semi_sync_source_enabled", False),
+    ],
+)
+def test_what_is_an_option_alone(name: str, option: bool) -> None:
+    """A server that was started with it has it; what a plugin brings may be missing although it was started."""
+    [found] = differences({name: "ON"}, {})
+    assert found.is_option is option
+
+
+def test_options_of_a_file() -> None:
+    text = '# comment\n[mysqld]\nport = 3306\nloose_rpl-semi = ON\ndefault_time_zone = "+02:00"\n'
+    assert options(text) == {"port": "3306", "rpl_semi": "ON", "default_time_zone": '"+02:00"'}

@@ -10,6 +10,7 @@ STARTUP_ONLY = frozenset(
     {
         # SET GLOBAL refuses them.
         "bind_address",
+        "disabled_storage_engines",
         "innodb_buffer_pool_instances",
         "log_bin",
         "log_error",
@@ -39,6 +40,17 @@ TLS_STATUS = {
 }
 """Variables that take effect only with ALTER INSTANCE RELOAD TLS, and the status variables that show what is."""
 
+VARIABLE_OF = {"default_time_zone": "time_zone"}
+"""Options that set a variable of another name."""
+
+LOOSE = "loose_"
+"""Before an option that the server may not know."""
+
+PLUGIN_PREFIX = "rpl_semi_sync_"
+"""What the variables begin with that are there only with their plugin. Their options are written as loose ones."""
+
+_OPTION = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(.*?)\s*")
+
 _SUFFIXES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SWITCHES = {"ON": "ON", "TRUE": "ON", "1": "ON", "OFF": "OFF", "FALSE": "OFF", "0": "OFF"}
 _SIZE = re.compile(r"([0-9]+)([KMGT])", re.IGNORECASE)
@@ -48,24 +60,41 @@ _SIZE = re.compile(r"([0-9]+)([KMGT])", re.IGNORECASE)
 class Difference:
     name: str
     running: str | None
-    """None where the server has no such variable, that is where its plugin is not loaded."""
+    """None where the server has no such variable: it is an option alone, or its plugin is not loaded."""
     wanted: str
 
     @property
     def needs_restart(self) -> bool:
         return self.running is None or self.name in STARTUP_ONLY
 
+    @property
+    def is_option(self) -> bool:
+        """Whether it is no variable. A server that does not know the option does not start, so it has its value."""
+        return self.running is None and not self.name.startswith(PLUGIN_PREFIX)
+
 
 def differences(wanted: Mapping[str, bool | int | float | str], running: Mapping[str, str]) -> list[Difference]:
     """The variables to change, in the order of `wanted`."""
     found = []
     for key, value in wanted.items():
-        name = key.lower().replace("-", "_")
+        name = _plain(key)
+        name = VARIABLE_OF.get(name, name)
         text = literal(value)
         actual = running.get(name)
         if actual is None or not _same(name, text, actual, running):
             found.append(Difference(name, actual, text))
     return found
+
+
+def options(text: str) -> dict[str, str]:
+    """What a configuration file says, by option."""
+    found = (_OPTION.fullmatch(line) for line in text.splitlines())
+    return {_plain(match[1]): match[2] for match in found if match}
+
+
+def _plain(name: str) -> str:
+    plain = name.lower().replace("-", "_")
+    return plain[len(LOOSE) :] if plain.startswith(LOOSE) else plain
 
 
 def tls_differences(wanted: Mapping[str, bool | int | float | str], status: Mapping[str, str]) -> list[Difference]:
