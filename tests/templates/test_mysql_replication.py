@@ -39,6 +39,7 @@ TOPOLOGIES = pytest.mark.parametrize(
 KNOWN_TO_8_4 = {
     "bind_address",
     "binlog_expire_logs_seconds",
+    "disabled_storage_engines",
     "enforce_gtid_consistency",
     "gtid_mode",
     "innodb_buffer_pool_size",
@@ -214,6 +215,16 @@ def test_memory_follows_the_host(render, memory_mb, fraction, pool_mb, redo_mb):
 def test_what_the_user_says_of_a_variable_wins(render):
     rendered = options(render(SOURCE, mysql_replication_variables={"max_connections": 7}))
     assert rendered["max_connections"] == "7"
+
+
+def test_the_time_zone_is_written_as_its_option(render, parser):
+    """mysqld knows no option time_zone."""
+    text = render(SOURCE, mysql_replication_variables={"time_zone": "+02:00"})
+    assert options(text)["default_time_zone"] == '"+02:00"'
+    result = parser(
+        ["mysqld", "--defaults-file=/webstack.cnf", "--user=mysql", "--validate-config"], {"/webstack.cnf": text}
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_tls_is_required_where_there_is_a_certificate(render):

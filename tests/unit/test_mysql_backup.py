@@ -34,6 +34,7 @@ from mysql_backup.plan import (
     superseded,
 )
 from mysql_backup.repository import Repository, tag
+from mysql_backup.restore import refuse_copied_empty
 from mysql_backup.settings import Settings
 from mysql_backup.swap import select as select_tables
 from mysql_backup.turn import Server, turn
@@ -548,3 +549,18 @@ def test_only_tables_of_the_database_are_exchanged(database, chosen, tables):
     """Catches a database whose name begins with that of another."""
     restored = {"guestbook.entry": {"rows": 1}, "guestbook.author.old": {"rows": 2}, "guest.entry": {"rows": 3}}
     assert list(select_tables(database, chosen, restored)) == tables
+
+
+@pytest.mark.parametrize(
+    ("databases", "tables"),
+    [((), ()), (("shop",), ()), (("shop", "stock"), ()), (("shop",), ("orders", "legacy"))],
+)
+def test_tables_that_a_backup_holds_without_their_rows_are_not_handed_out(databases, tables):
+    """Red when a restore would replace a full table by an empty one, or a check finds all of it in order."""
+    with pytest.raises(BackupError, match=r"shop\.legacy: not InnoDB, so backups hold none of the rows"):
+        refuse_copied_empty(["shop.legacy"], databases, tables)
+
+
+@pytest.mark.parametrize(("databases", "tables"), [(("stock",), ()), (("shop",), ("orders",))])
+def test_others_are(databases, tables):
+    refuse_copied_empty(["shop.legacy"], databases, tables)

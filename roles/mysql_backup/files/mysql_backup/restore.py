@@ -72,6 +72,7 @@ class Report:
 def restore(host: Host, target: Target, databases: Sequence[str], tables: Sequence[str]) -> None:
     """Restore, check, and write a dump of each database, or of tables of the one."""
     with host.lock("restore", wait=False), _restored(host, target) as (scratch, report):
+        refuse_copied_empty(scratch.copied_empty(), databases, tables)
         dumps = []
         for database in databases:
             if database not in {name.split(".")[0] for name in report.tables}:
@@ -85,6 +86,19 @@ def restore(host: Host, target: Target, databases: Sequence[str], tables: Sequen
             scratch.mysql.dump(database, tables, file)
             dumps.append({"database": database, "file": str(file), "bytes": file.stat().st_size})
         print(json.dumps(asdict(report) | {"dumps": dumps}))
+
+
+def refuse_copied_empty(empty: Sequence[str], databases: Sequence[str] = (), tables: Sequence[str] = ()) -> None:
+    """BackupError where one of the tables, or of all, is in no backup with its rows."""
+    asked = {f"{database}.{table}" for database in databases for table in tables}
+    concerned = [
+        name for name in empty if not databases or name in asked or (not tables and name.partition(".")[0] in databases)
+    ]
+    if concerned:
+        raise BackupError(
+            f"{', '.join(concerned)}: not InnoDB, so backups hold none of the rows. On the primary, make them InnoDB "
+            "(ALTER TABLE ... ENGINE=InnoDB) and back up again; to restore others, name them"
+        )
 
 
 def show_plan(host: Host, target: Target, databases: Sequence[str], tables: Sequence[str]) -> None:
@@ -104,8 +118,8 @@ def verify(host: Host, *, now: bool) -> None:
     if not mine:
         print(f"Nothing to do: {why}.")
         return
-    with host.lock("restore", wait=False), _restored(host, Target()) as (_server, report):
-        pass
+    with host.lock("restore", wait=False), _restored(host, Target()) as (scratch, report):
+        refuse_copied_empty(scratch.copied_empty())
     _progress("Reading the repository")
     host.repository.restic("check", f"--read-data-subset={host.settings.verify_read}")
     host.record("verify", ok=True, **asdict(report))

@@ -85,6 +85,14 @@ class Scratch:
                 said = " ".join((written.stderr or complaint).decode(errors="replace").split())
                 raise BackupError(f"replaying {Path(file).name} failed: {said[-1500:]}")
 
+    def copied_empty(self) -> list[str]:
+        """The users' tables that are not InnoDB: CLONE copies them without their rows."""
+        listed = self.mysql.query(
+            "SELECT JSON_ARRAY(TABLE_SCHEMA, TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE'"  # noqa: S608
+            f" AND ENGINE <> 'InnoDB' AND TABLE_SCHEMA {NOT_OWN} ORDER BY TABLE_SCHEMA, TABLE_NAME"
+        )
+        return [f"{schema}.{table}" for schema, table in listed]
+
     def tables(self) -> dict[str, dict[str, Any]]:
         """Check every table of the users' databases: rows and checksum of each. BackupError where one is damaged."""
         listed = self.mysql.query(
