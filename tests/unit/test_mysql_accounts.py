@@ -253,3 +253,12 @@ def test_a_host_that_comes_back_finds_its_account_open() -> None:
     there = replace(THERE, locked=True)
     steps = plan([WANTED], {(WANTED.name, WANTED.host): there})
     assert [str(step) for step in steps] == [f"ALTER USER '{WANTED.name}'@'{WANTED.host}' ACCOUNT UNLOCK"]
+
+
+def test_and_with_the_password_of_today() -> None:
+    """Red when the account keeps its old ones: after two rotations a third password would be refused."""
+    there = Existing(authentication=stored(SECOND), old_authentication=stored(THIRD), privileges=DML, locked=True)
+    steps = [str(step) for step in plan([WANTED], {(WANTED.name, WANTED.host): there})]
+    assert len(steps) == 2
+    assert "RETAIN" not in steps[0]
+    assert steps[1].endswith("ACCOUNT UNLOCK")

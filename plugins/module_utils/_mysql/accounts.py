@@ -140,6 +140,9 @@ def _authenticate(account: Account, there: Existing, *, discard: bool, replace_o
     if there.plugin != PASSWORD_PLUGIN:
         # MySQL cannot keep the previous password of another plugin.
         return [change]
+    if there.locked and not verifies(account.password, there.authentication):
+        # Nobody logs in with the one that it had.
+        return [change]
     if verifies(account.password, there.authentication):
         return [Statement("ALTER USER %s@%s DISCARD OLD PASSWORD", key)] if there.old_authentication and discard else []
     if there.old_authentication and not replace_old and not verifies(account.password, there.old_authentication):
