@@ -9,6 +9,7 @@ short_description: Addresses at which the hosts of a stack reach each other
 author: The foobar.webstack maintainers
 description:
   - Returns what P(foobar.webstack.address#filter) returns, of each host, and refuses what it refuses.
+  - Refuses two hosts at one address, whichever groups they are in.
   - Refuses hosts of two families, too - a host that is reached at an IPv6 address is asked from one, and whoever knows
     the other by its IPv4 address would not let it in.
 positional: hostvars
@@ -49,7 +50,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
 
 
 def addresses(hosts: Sequence[str], hostvars: Mapping[str, Any]) -> dict[str, str]:
-    """The addresses as strings; AnsibleFilterError where one has none that others could use, or for two families."""
+    """The addresses as strings; AnsibleFilterError for one without, for one that two share, for two families."""
     try:
         return {name: str(address) for name, address in found(list(hosts), hostvars).items()}
     except TopologyError as error:

@@ -67,9 +67,8 @@ def stack_errors(
     """Say what is wrong with the variables. Raises AnsibleFilterError when they are not a dict."""
     if not isinstance(given, Mapping):
         raise AnsibleFilterError(f"stack_errors: the input is {type(given).__name__}; give a dict")
-    return [f"{error}." for error in type_errors or ()] or stack.stack_errors(
-        given, endpoint_ports or (), acme_email, taken or {}
-    )
+    said = [error if error.endswith("?") else f"{error}." for error in type_errors or ()]
+    return said or stack.stack_errors(given, endpoint_ports or (), acme_email, taken or {})
 
 
 class FilterModule:

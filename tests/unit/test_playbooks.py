@@ -165,7 +165,13 @@ def test_what_is_wrong_with_the_groups_is_said(tmp_path, inventory, playbook, gr
         ),
         ({"webstack_domian": "x"}, "db1: Unknown variable webstack_domian; did you mean webstack_domain?"),
         ({"haproxy_socke": "/x"}, "db1: Unknown variable haproxy_socke; did you mean haproxy_socket?"),
-        ({"webstack_http3": "perhaps"}, "argument 'webstack_http3' is of type str and we were unable to convert"),
+        ({"webstack_http3": "perhaps"}, 'webstack_http3 is \\"perhaps\\"; write true or false, without quotes.'),
+        ({"webstack_domain": None}, "webstack_domain is null; write a string, or remove it."),
+        (
+            {"firewall_ssh_sources": "192.0.2.0/24"},
+            'db1: firewall_ssh_sources is \\"192.0.2.0/24\\"; write a list, such as [192.0.2.0/24].',
+        ),
+        ({"webstack_address": "192.0.2.11"}, "both have the address 192.0.2.11; give each its own ansible_host or web"),
     ],
 )
 def test_what_is_wrong_with_the_variables_is_said(tmp_path, inventory, variables, said):

@@ -1,5 +1,6 @@
 """The filter that checks the variables of the whole stack."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,17 @@ def test_a_wrong_type_is_all_that_is_said():
 def test_rules_are_for_variables_that_there_are():
     """Catches a rule whose variable was renamed: it would accept everything from then on."""
     assert {rule.variable for rule in RULES} <= set(OPTIONS)
+
+
+def test_the_wiring_makes_numbers_and_booleans_of_text():
+    """With -e and in an INI inventory every value is a string, which passes: red if a role were to get it as it is."""
+    wiring = "".join(file.read_text() for file in (SPECIFICATION.parents[1] / "group_vars/all").glob("*.yml"))
+    for name, option in OPTIONS.items():
+        if option["type"] in ("int", "bool"):
+            uses = re.findall(rf"\b{name} \| default\(.*?\)(.*)", wiring)
+            assert uses, f"{name} is used nowhere in group_vars/all, or without a default"
+            for use in uses:
+                assert use.startswith(f" | {option['type']}"), f"{name}{use}: convert it with | {option['type']}"
 
 
 def test_defaults_are_good():

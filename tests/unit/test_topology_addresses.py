@@ -68,7 +68,7 @@ USE = "set webstack_address to the bare IPv4 or IPv6 address at which the other 
         ({"webstack_address": ["198.18.0.21"]}, f"web1: webstack_address is ['198.18.0.21'], not an IP address; {USE}"),
         (
             {"webstack_address": None, "ansible_host": "198.18.0.21"},
-            f"web1: webstack_address is None, not an IP address; {USE}",
+            f"web1: webstack_address is null, not an IP address; {USE}",
         ),
         (
             {"webstack_address": "", "ansible_host": "198.18.0.21"},
@@ -111,7 +111,7 @@ def test_bad_address(variables: dict[str, Any], message: str) -> None:
     ("name", "hostvars", "message"),
     [
         ("web9", webservers(), "address: web9 is not a host of the inventory; correct the name or add the host"),
-        (None, webservers(), "address: None is not a host name; pass inventory names, which are strings"),
+        (None, webservers(), "address: null is not a host name; pass inventory names, which are strings"),
         (["web1"], webservers(), "address: ['web1'] is not a host name; pass inventory names, which are strings"),
         ("web1", ["web1"], "hostvars is ['web1']; pass Ansible's hostvars"),
         ("web1", {"web1": "198.18.0.21"}, "address: hostvars['web1'] is '198.18.0.21'; pass Ansible's hostvars"),
@@ -126,3 +126,13 @@ def test_bad_address_call(name: Any, hostvars: Any, message: str) -> None:
     with pytest.raises(TopologyError) as error:
         addresses.address(name, hostvars)
     assert str(error.value) == message
+
+
+def test_two_hosts_at_one_address_are_refused_whatever_their_groups() -> None:
+    """A load balancer and a web server: no backend has both, so nothing else would notice."""
+    hosts = {"lb1": {"ansible_host": "192.0.2.1"}, "web1": {"webstack_address": "192.0.2.1"}}
+    with pytest.raises(TopologyError) as error:
+        addresses.addresses(["lb1", "web1"], hosts)
+    assert str(error.value).startswith(
+        "lb1 and web1 both have the address 192.0.2.1; give each its own ansible_host or webstack_address, and put"
+    )

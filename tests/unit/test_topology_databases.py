@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import databases
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError, shown
 
 from inventories import Inventory, database_servers, inventory, replication
 
@@ -162,7 +162,7 @@ BAD_DATABASES: list[tuple[Any, list[Any] | None, str]] = [
         (
             database_servers(db2={"mysql_server_id": number}),
             None,
-            f"db2: mysql_server_id is {number!r}; write a whole number from 1 to 4294967295",
+            f"db2: mysql_server_id is {shown(number)}; write a whole number from 1 to 4294967295",
         )
         for number in (0, -1, 2**32, "two", False, None, 1.0)
     ),
@@ -170,7 +170,7 @@ BAD_DATABASES: list[tuple[Any, list[Any] | None, str]] = [
         (
             database_servers(db2={"mysql_port": port}),
             None,
-            f"db2: mysql_port is {port!r}; write a whole number from 1 to 65535",
+            f"db2: mysql_port is {shown(port)}; write a whole number from 1 to 65535",
         )
         for port in (0, 65536, "mysql", None)
     ),

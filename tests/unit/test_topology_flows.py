@@ -156,7 +156,7 @@ GROUP_OR_GROUPS = "a group or a list of groups"
         (["web"], "flow 1: it is 'web'; write a mapping with name, to, from and ports"),
         (
             [WEB, WEB | {"name": None}],
-            "flow 2: name is None; write at most 64 letters, digits, spaces, '_', '-' and '.'",
+            "flow 2: name is null; write at most 64 letters, digits, spaces, '_', '-' and '.'",
         ),
         (
             [WEB | {"name": 'a" accept comment "b'}],
@@ -195,8 +195,8 @@ GROUP_OR_GROUPS = "a group or a list of groups"
             f"flow web: to has 'backups', which is not a group of the inventory; write {GROUP_OR_GROUPS}",
         ),
         ([WEB | {"to": []}], f"flow web: to is []; write {GROUP_OR_GROUPS}"),
-        ([{"name": "web", "from": "any", "ports": [1]}], f"flow web: to is None; write {GROUP_OR_GROUPS}"),
-        ([{"name": "web", "to": "webservers", "ports": [1]}], f"flow web: from is None; write any, {GROUP_OR_GROUPS}"),
+        ([{"name": "web", "from": "any", "ports": [1]}], f"flow web: to is null; write {GROUP_OR_GROUPS}"),
+        ([{"name": "web", "to": "webservers", "ports": [1]}], f"flow web: from is null; write any, {GROUP_OR_GROUPS}"),
         (
             [WEB | {"from": ["any", "webservers"]}],
             f"flow web: from has 'any', which is not a group of the inventory; write any, {GROUP_OR_GROUPS}",

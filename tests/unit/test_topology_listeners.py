@@ -171,7 +171,7 @@ def test_two_programs_of_one_group_and_no_variable() -> None:
         ({"a": [{"program": "x", "port": 0}]}, "listener x of a: port is 0; write a whole number from 1 to 65535"),
         (
             {"a": [{"program": "x", "binds": [{"address": "*"}]}]},
-            "listener x of a: port is None; write a whole number from 1 to 65535",
+            "listener x of a: port is null; write a whole number from 1 to 65535",
         ),
         (
             {"a": [{"program": "x", "binds": [80]}]},

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter import web_ports as plugin
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError, shown
 
 from inventories import backend, inventory, upstream, webservers
 
@@ -101,7 +101,7 @@ BAD_BACKENDS: list[tuple[Any, dict[str, Any], str]] = [
         "backend web: 2 is not a host name; pass inventory names, which are strings",
     ),
     ("web1", {"hosts": ["web1"]}, "hostvars is 'web1'; pass Ansible's hostvars"),
-    ({"web1": None}, {}, "backend web: hostvars['web1'] is None; pass Ansible's hostvars"),
+    ({"web1": None}, {}, "backend web: hostvars['web1'] is null; pass Ansible's hostvars"),
     (
         inventory("web 1"),
         {},
@@ -119,14 +119,14 @@ BAD_BACKENDS: list[tuple[Any, dict[str, Any], str]] = [
         "backend web: web1 and web2 both have the address 2001:db8::1; give each its own webstack_address",
     ),
     *(
-        (webservers(), {"port": port}, f"backend web: port is {port!r}; write a whole number from 1 to 65535")
+        (webservers(), {"port": port}, f"backend web: port is {shown(port)}; write a whole number from 1 to 65535")
         for port in (0, -1, 65536, "http", "80 ", "-1", "8e1", "\uff19", "9" * 40, 80.0, True, None, [80])
     ),
     *(
         (
             webservers(web2={"haproxy_weight": weight}),
             {},
-            f"web2: haproxy_weight is {weight!r}; write a whole number from 0 to 256",
+            f"web2: haproxy_weight is {shown(weight)}; write a whole number from 0 to 256",
         )
         for weight in (257, -1, "257", "heavy", "", 1.5, True, None)
     ),
@@ -134,7 +134,7 @@ BAD_BACKENDS: list[tuple[Any, dict[str, Any], str]] = [
         (
             webservers(web1={variable: value}),
             {},
-            f"web1: {variable} is {value!r}; write true or false",
+            f"web1: {variable} is {shown(value)}; write true or false",
         )
         for variable in ("haproxy_backup", "haproxy_maintenance")
         for value in ("maybe", "", 1, 0, None, [])
@@ -144,7 +144,7 @@ BAD_BACKENDS: list[tuple[Any, dict[str, Any], str]] = [
         (
             webservers(),
             {"name": name},
-            f"backend: name is {name!r}; write letters, digits, '_', '-' and '.' only",
+            f"backend: name is {shown(name)}; write letters, digits, '_', '-' and '.' only",
         )
         for name in ("", "web servers", "web;", "web:80", "web\n", None, 1)
     ),
@@ -266,7 +266,7 @@ def test_a_web_server_leaves_443_to_a_load_balancer_on_its_host() -> None:
     ("names", "balancers", "changes", "said"),
     [
         (["web1"], [], {"webstack_web_port": 0}, "web1: webstack_web_port is 0; write a whole number from 1 to 65535"),
-        (["web1"], [], {"webstack_web_port": None}, "web1: webstack_web_port is None; write a whole number from 1 to "),
+        (["web1"], [], {"webstack_web_port": None}, "web1: webstack_web_port is null; write a whole number from 1 to "),
         ([], [], {}, "web servers: the group has no hosts"),
         (["web1"], "lb1", {}, "web servers: load_balancers is 'lb1'; pass a list of inventory names"),
     ],

@@ -74,7 +74,7 @@ def test_ports_and_where_to_connect() -> None:
         (
             {"db1": None},
             {},
-            "db1: its replication settings are None; pass what mysql_replication made of all hosts",
+            "db1: its replication settings are null; pass what mysql_replication made of all hosts",
         ),
         (
             {"db 1": PAIR["db1"]},
@@ -90,7 +90,7 @@ def test_ports_and_where_to_connect() -> None:
         ),
         (PAIR, {"write_port": 0}, "mysql_routing: write_port is 0; write a whole number from 1 to 65535"),
         (PAIR, {"read_port": "x"}, "mysql_routing: read_port is 'x'; write a whole number from 1 to 65535"),
-        (PAIR, {"endpoint_port": None}, "mysql_routing: endpoint_port is None; write a whole number from 1 to 65535"),
+        (PAIR, {"endpoint_port": None}, "mysql_routing: endpoint_port is null; write a whole number from 1 to 65535"),
         (
             PAIR,
             {"write_port": 6447},

@@ -49,11 +49,19 @@ def address(name: str, hostvars: HostVars) -> Address:
 def addresses(names: Sequence[str], hostvars: HostVars) -> dict[str, Address]:
     """The address of each host by its name, in the order of `names`; what `address` reads, of each.
 
-    Raises TopologyError as `address` does, and for hosts of two families. A host that is reached at an IPv6 address is
-    asked from one: whoever knows the other by its IPv4 address - firewall, database accounts - would not let it in.
+    Raises TopologyError as `address` does, for two hosts at one address, and for hosts of two families. A host that is
+    reached at an IPv6 address is asked from one: whoever knows the other by its IPv4 address - firewall, database
+    accounts - would not let it in.
     """
     require_mapping(hostvars)
     found = {name: address_in(name, variables_of(name, hostvars, "addresses")) for name in names}
+    clash = clash_of((at, name) for name, at in found.items())
+    if clash:
+        one, other, shared = clash
+        raise TopologyError(
+            f"{one} and {other} both have the address {shared}; give each its own ansible_host or webstack_address, "
+            "and put a host that does several things into several groups under one name"
+        )
     first: dict[int, str] = {}
     for name, at in found.items():
         first.setdefault(at.version, name)

@@ -35,7 +35,7 @@ _PREFIX = re.compile(r"[0-9]{1,3}")
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
 # The words that YAML 1.1, and so Ansible, reads as booleans.
-_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _BROADCAST = IPv4Address("255.255.255.255")
 
 _short = Repr()
@@ -142,7 +142,7 @@ def weight(value: object, owner: str, variable: str) -> int:
 
 def boolean(value: object, owner: str, variable: str) -> bool:
     """True or false."""
-    word = _BOOLEANS.get(value.lower()) if isinstance(value, str) else value
+    word = BOOLEANS.get(value.lower()) if isinstance(value, str) else value
     if not isinstance(word, bool):
         raise TopologyError(f"{owner}: {variable} is {shown(value)}; write true or false")
     return word
@@ -203,7 +203,7 @@ def shown(value: object) -> str:
     # hostvars gives out a stand-in for what Ansible could not render (an undefined variable, say). It is none of the
     # types wanted, and so ends here: made a string it raises the error that tells why.
     str(value)
-    return _short.repr(value)
+    return "null" if value is None else _short.repr(value)
 
 
 def listed(names: Iterable[str]) -> str:
