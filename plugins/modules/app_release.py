@@ -227,7 +227,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._release.environme
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -260,7 +260,7 @@ def checked(parameters: dict[str, Any]) -> Layout:
     """Refuse what would end up as a strange path or unit name."""
     if not NAME.fullmatch(parameters["name"]):
         raise ReleaseError(
-            f"name is {parameters['name']!r}; write lower-case letters, digits and -, a letter first, at most 31"
+            f"name is {parameters['name']!r}; write lower-case letters, digits, - and _, a letter first, at most 31"
         )
     if not RELEASE.fullmatch(parameters["release"]):
         raise ReleaseError(

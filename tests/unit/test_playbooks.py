@@ -182,6 +182,64 @@ def test_what_is_wrong_with_the_variables_is_said(tmp_path, inventory, variables
     assert not (tmp_path / ".secrets.yml").exists()
 
 
+REACHED = "PLAY [Check that every host can be reached]"
+SILENT = {"ansible_ssh_executable": "/bin/false"}
+
+
+def test_two_inventory_files_of_a_folder_share_no_secrets_unnoticed(tmp_path, inventory):
+    """Staging and production side by side: red if both were to get the passwords and the CA of the first."""
+    staging, production = tmp_path / "staging.yml", tmp_path / "production.yml"
+    file = inventory(GROUPS, **SILENT)
+    for one in (staging, production):
+        one.write_text(file.read_text())
+    for _ in range(2):
+        assert REACHED in ansible(tmp_path, "preflight", "-i", staging).stdout
+    kept = (tmp_path / ".secrets.yml").read_text()
+    refused = ansible(tmp_path, "preflight", "-i", production)
+    assert (
+        f"{tmp_path}/.secrets.yml and the CA beside it belong to the inventory staging.yml; for production.yml, set "
+        "webstack_secrets_file and webstack_ca_directory to places of its own, in its vars of all hosts, or give"
+    ) in " ".join(refused.stdout.split())
+    own = ("-e", "webstack_secrets_file=production/secrets.yml")
+    assert "for production.yml, set webstack_ca_directory to" in " ".join(
+        ansible(tmp_path, "preflight", "-i", production, *own).stdout.split()
+    )
+    passed = ansible(tmp_path, "preflight", "-i", production, *own, "-e", "webstack_ca_directory=production/ca")
+    assert REACHED in passed.stdout, passed.stdout
+    assert (tmp_path / ".secrets.yml").read_text() == kept
+    # A new name is no other inventory.
+    staging.rename(tmp_path / "test.yml")
+    assert REACHED in ansible(tmp_path, "preflight", "-i", tmp_path / "test.yml").stdout
+
+
+def test_of_several_inventories_the_first_has_the_secrets(tmp_path, inventory):
+    """-i a -i b: red if a host of b looked for them beside b, where there are none."""
+    (tmp_path / "more").mkdir()
+    first = inventory({**GROUPS, "webservers": []}, **SILENT)
+    second = tmp_path / "more/hosts.yml"
+    second.write_text(yaml.safe_dump({"webservers": {"hosts": {"web9": {"ansible_host": "192.0.2.29"}}}}))
+    result = ansible(tmp_path, "preflight", "-i", first, "-i", second)
+    assert REACHED in result.stdout, result.stdout
+    assert (tmp_path / ".secrets.yml").exists()
+    assert not (tmp_path / "more/.secrets.yml").exists()
+    asked = [
+        sys.executable,
+        "-m",
+        "ansible",
+        "adhoc",
+        "all",
+        "-i",
+        first,
+        "-i",
+        second,
+        "--playbook-dir",
+        ROOT / "playbooks",
+    ]
+    asked += ["-m", "ansible.builtin.debug", "-a", "msg={{ [__webstack_secrets_file, certificates_ca_directory] }}"]
+    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.count(f"{tmp_path}/.secrets.yml") == said.count(f"{tmp_path}/.ca") == len(HOSTS) + 1
+
+
 def test_two_programs_on_one_port_of_a_host_are_refused(tmp_path, inventory):
     """One sentence: host, groups, port. Red if the run went on until the second program finds the port taken.
 

@@ -7,7 +7,10 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.stack_errors import stack_errors
+from ansible_collections.foobar.webstack.plugins.modules.app_release import NAME
 from ansible_collections.foobar.webstack.plugins.plugin_utils.stack import RULES
+from hypothesis import given
+from hypothesis import strategies as st
 
 SPECIFICATION = Path(__file__).resolve().parents[2] / "playbooks/meta/argument_specs.yml"
 OPTIONS = yaml.safe_load(SPECIFICATION.read_text())["argument_specs"]["main"]["options"]
@@ -48,6 +51,7 @@ def test_good_values_have_no_errors(variable, value):
         ("webstack_aliases", [None]),
         ("webstack_app_name", "Shop"),
         ("webstack_app_name", "a" * 25),
+        ("webstack_app_name", "my-shop"),
         ("webstack_app_port", 80),
         ("webstack_app_port", "80"),
         ("webstack_app_port", 65536),
@@ -85,6 +89,13 @@ def test_internationalized_names_are_written_in_ascii(variable, value, written):
     assert error.endswith(f"set it to the ASCII form {written}.")
     shown = value if isinstance(value, str) else value[-1]
     assert shown in error
+
+
+@given(st.from_regex(r"[a-z][a-z0-9_-]{0,30}", fullmatch=True))
+def test_a_name_that_the_preflight_lets_pass_can_be_released(name):
+    """my_shop got as far as the release, when SSH, firewall and databases were made."""
+    if stack_errors({"webstack_app_name": name}) == []:
+        assert NAME.fullmatch(name)
 
 
 def test_database_hosts_share_the_endpoint_s_port():
