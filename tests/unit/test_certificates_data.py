@@ -59,7 +59,7 @@ def entries(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
         {
             "certificates_list": [WWW | {"subject_alt_names": ["*.foobar.com"]}],
             **ACME,
-            "certificates_acme_dns": {"provider": "cloudflare", "environment": {"CF_DNS_API_TOKEN": "x"}},
+            "certificates_acme_dns": {"provider": "hetzner", "environment": {"HETZNER_API_KEY": "x"}},
             "certificates_acme_eab": {"kid": "a", "hmac": "b"},
         },
         {"certificates_list": [HOST | {"activate": ["systemctl", "reload", "nginx"]}]},
@@ -131,6 +131,11 @@ def test_good_data_is_taken(problems: Callable[..., list[str]], variables: dict[
             " over DNS-01 only; set certificates_acme_dns, or leave the name out.",
         ),
         (
+            {"certificates_list": [WWW], **ACME, "certificates_acme_dns": {"provider": "cloudflare"}},
+            "certificates_acme_dns.provider is cloudflare, which Debian's lego was built without; delegate"
+            " _acme-challenge by a CNAME to another DNS service, or use exec with a program of your own.",
+        ),
+        (
             {"certificates_list": [WWW], **ACME, "certificates_acme_eab": {"kid": "x"}},
             "certificates_acme_eab has only one of kid and hmac; give both, as the CA gave them to you.",
         ),
@@ -145,9 +150,9 @@ def test_good_data_is_taken(problems: Callable[..., list[str]], variables: dict[
                 "certificates_acme_dns": {"provider": "--x", "environment": {"cf-token": "x"}},
             },
             'certificates_acme_dns.provider is "--x"; write the code of a provider from'
-            " https://go-acme.github.io/lego/dns/, such as cloudflare.\n"
+            " https://go-acme.github.io/lego/dns/, such as hetzner.\n"
             'certificates_acme_dns.environment has "cf-token"; write the name of a variable that lego dnshelp says,'
-            " such as CF_DNS_API_TOKEN.",
+            " such as HETZNER_API_KEY.",
         ),
         (
             {"certificates_list": [WWW]},

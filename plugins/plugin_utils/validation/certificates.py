@@ -31,6 +31,15 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HTTPS = re.compile(r"https://[^/ ]+.*")
 _MAIL = re.compile(r"[^@ ]+@[^@ ]+")
 _PROVIDER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# Of lego's providers, those that Debian's package (4.9.1 in Debian 12 and 13) was built without; its help has them.
+# fmt: off
+_NOT_PACKAGED = frozenset([
+    "acme-dns", "alidns", "auroradns", "azure", "bindman", "civo", "cloudflare", "designate", "dnsimple", "dnspod",
+    "edgedns", "exoscale", "freemyip", "ibmcloud", "iij", "iijdpf", "infoblox", "linode", "liquidweb", "namedotcom",
+    "namesilo", "ns1", "oraclecloud", "porkbun", "sakuracloud", "scaleway", "tencentcloud", "transip", "vegadns",
+    "vinyldns", "vkcloud", "yandexcloud",
+])
+# fmt: on
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]*")
 _LISTEN = re.compile(r".+:[0-9]+")
 
@@ -200,13 +209,18 @@ def _of_acme(variables: Variables, files: Mapping[str, str]) -> Iterator[str]:
     if dns.provider and not _PROVIDER.fullmatch(dns.provider):
         yield (
             f'certificates_acme_dns.provider is "{dns.provider}"; write the code of a provider from '
-            "https://go-acme.github.io/lego/dns/, such as cloudflare."
+            "https://go-acme.github.io/lego/dns/, such as hetzner."
+        )
+    if dns.provider in _NOT_PACKAGED:
+        yield (
+            f"certificates_acme_dns.provider is {dns.provider}, which Debian's lego was built without; delegate "
+            "_acme-challenge by a CNAME to another DNS service, or use exec with a program of your own."
         )
     for name in dns.environment:
         if not _ENVIRONMENT.fullmatch(name):
             yield (
                 f'certificates_acme_dns.environment has "{name}"; write the name of a variable that lego dnshelp says, '
-                "such as CF_DNS_API_TOKEN."
+                "such as HETZNER_API_KEY."
             )
     if not _LISTEN.fullmatch(listen):
         yield f'certificates_acme_listen is "{listen}"; give address:port, such as 127.0.0.1:8402.'

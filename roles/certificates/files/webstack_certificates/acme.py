@@ -53,9 +53,12 @@ def request(certificate: Certificate, acme: Acme) -> tuple[str, str]:
     command += ["--key-type", KEY_TYPES.get(certificate.key_type, certificate.key_type)]
     command += ["--dns", acme.dns] if acme.dns else ["--http", "--http.port", acme.listen]
     secret = store.read_json(store.folder("acme-secrets.json"))
+    if secret.get("eab"):
+        # Without the word, lego asks no such server for anything.
+        command.append("--eab")
     if secret.get("eab") and not _account(acme).exists():
         # This lego takes it in no other way; it is of no use afterwards.
-        command += ["--eab", "--kid", secret["eab"]["kid"], "--hmac", secret["eab"]["hmac"]]
+        command += ["--kid", secret["eab"]["kid"], "--hmac", secret["eab"]["hmac"]]
     for domain in domains:
         command += ["--domains", domain]
     environment = {**secret.get("environment", {}), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(FOLDER)}
