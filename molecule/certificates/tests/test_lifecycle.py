@@ -56,6 +56,14 @@ def test_acme_took_the_place_of_the_temporary_certificate(
     assert host.service("webstack-acme.timer").is_enabled
 
 
+def test_the_account_is_bound_and_only_root_reads_the_binding(host: Host) -> None:
+    """The server of the tests makes no account without. Red where it stands in what everybody may read."""
+    binding = host.file(f"{STORE}/acme-secrets.json")
+    assert (binding.user, binding.mode) == ("root", 0o600)
+    assert json.loads(binding.content_string)["eab"]["kid"] == "test"
+    assert "hmac" not in host.file(f"{STORE}/settings.json").content_string
+
+
 def test_timer_renews_what_ends_soon_and_the_old_serves_until_then(
     host: Host, observe: Callable[[str], Observed], fingerprint: Callable[[str], str]
 ) -> None:
