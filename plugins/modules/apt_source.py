@@ -104,7 +104,7 @@ def refusal(keyring: bytes, fingerprint: str, origin: str) -> str:
     except KeyringError as error:
         return f"{origin} {error}"
     if found != [bare(fingerprint)]:
-        return f"{origin} holds the key {', '.join(found)}, and not {bare(fingerprint)} alone. It was not trusted"
+        return f"{origin} holds the key {', '.join(found)} and not {bare(fingerprint)} alone; nothing was changed"
     return ""
 
 
@@ -135,7 +135,9 @@ def download(url: str) -> bytes:
         with open_url(url, timeout=30) as answer:
             return bytes(answer.read())
     except OSError as error:
-        raise KeyringError(f"{url} cannot be downloaded: {error}") from error
+        raise KeyringError(
+            f"{url} cannot be downloaded ({error}); let the host reach it, give the key, or another key_url"
+        ) from error
 
 
 def write(module: AnsibleModule, path: str, content: bytes) -> None:
@@ -153,7 +155,7 @@ def wanted_key(params: dict[str, Any], present: bytes, unchanged: bool) -> bytes
     given: bytes
     if params["key"]:
         given = (params["key"].strip() + "\n").encode()
-        origin = "key"
+        origin = "the given key"
     elif unchanged and not refusal(present, params["fingerprint"], ""):
         return present
     else:
