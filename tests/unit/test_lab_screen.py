@@ -69,6 +69,11 @@ def test_the_curl_line_is_complete(screen):
     )
 
 
+def test_the_web_server_to_kill_is_the_first(screen):
+    """Not any of them, as a set has them."""
+    assert "docker kill webstack-web1; docker start webstack-web1 " in screen()
+
+
 def test_the_switchover_goes_to_whoever_replicates_now(screen):
     """After a switchover that is another one than the inventory's replica."""
     assert "playbooks/switchover.yml -i inventories/lab -e webstack_primary=db2 " in screen()
