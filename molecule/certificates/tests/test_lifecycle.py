@@ -162,7 +162,7 @@ def test_wrong_files_are_refused_before_anything_changes(
         f'certificates-front: certificates_list, "pair": certificate {folder}/given.pem and key {folder}/other.key do'
         " not match; give the key with which the certificate was requested.",
         f'certificates-front: certificates_list, "given": certificate {folder}/given.pem does not cover'
-        " elsewhere.foobar.com; give one that does, or leave the name out of subject_alt_names.",
+        " elsewhere.foobar.com (it has *.given.foobar.com and given.foobar.com); give one that does",
         f'certificates-front: certificates_list, "away": key is "{folder}/none.key", which is not a file on the'
         " controller; give the path of the PEM file.",
     ):
