@@ -1,3 +1,6 @@
+# Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
+# SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
+
 """Lookup foobar.webstack.generated_secrets."""
 
 from __future__ import annotations
@@ -6,7 +9,7 @@ DOCUMENTATION = r"""
 name: generated_secrets
 version_added: 1.1.0
 short_description: The passwords that the preflight has generated
-author: The foobar.webstack maintainers
+author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Reads the files in which the preflight keeps generated passwords. A file that is encrypted with C(ansible-vault) is
     opened with the passwords that the run was given.

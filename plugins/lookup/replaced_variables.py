@@ -1,3 +1,6 @@
+# Apache License 2.0, or GNU General Public License v3.0 or later, at your choice.
+# SPDX-License-Identifier: Apache-2.0 OR GPL-3.0-or-later
+
 """Lookup foobar.webstack.replaced_variables."""
 
 from __future__ import annotations
@@ -6,7 +9,7 @@ DOCUMENTATION = r"""
 name: replaced_variables
 version_added: 1.0.0
 short_description: Variables that an inventory sets although the wiring does
-author: The foobar.webstack maintainers
+author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Compares the variables in the files of a folder C(group_vars/all) beside a playbook with those of the host, as they
     are written and before any template in them is rendered.

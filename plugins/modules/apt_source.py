@@ -49,11 +49,9 @@ options:
   key:
     description: The key in ASCII armor. One of O(key) and O(key_url) is needed.
     type: str
-    no_log: false
   key_url:
     description: Where the key is downloaded from.
     type: str
-    no_log: false
 seealso:
   - module: ansible.builtin.deb822_repository
   - module: foobar.webstack.packages

@@ -37,5 +37,5 @@ def closed(
     return [
         name
         for name, of_rule in ends.items()
-        if {address for address, _ in of_rule} <= set(left_out) and not any(lets_in(*end) for end in of_rule)
+        if {address for address, _port in of_rule} <= set(left_out) and not any(lets_in(*end) for end in of_rule)
     ]

@@ -20,7 +20,7 @@ def of_rules(rules: Iterable[Mapping[str, Any]]) -> list[Range]:
 
 def as_range(text: str) -> Range:
     """22, or 8000-8010 as the role and 8000:8010 as iptables write it. No port at all for what is no number."""
-    low, _, high = text.replace(":", "-").partition("-")
+    low, _separator, high = text.replace(":", "-").partition("-")
     return (int(low), int(high or low)) if low.isdigit() and (high or low).isdigit() else (-1, -1)
 
 

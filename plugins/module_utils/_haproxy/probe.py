@@ -18,7 +18,7 @@ _OTHER_AUTHORITY = (2, 18, 19, 20, 21)
 
 def handshake(address: str, name: str, ca_file: str | None, timeout: float) -> str:
     """Why a handshake fails, in words; nothing if it succeeds now. `address` ends with the port."""
-    host, _, port = address.rpartition(":")
+    host, _separator, port = address.rpartition(":")
     where = (host.strip("[]"), int(port))
     try:
         _connect(where, name, ssl.create_default_context(cafile=ca_file), timeout)

@@ -25,7 +25,7 @@ MARIADB_FILES = ("aria_log_control", "mariadb_upgrade_info")
 REFUSED = re.compile(r"ERROR (1045|1698|1524|1862|3118) ")
 """What a server answers that does not take root without a password through its socket."""
 
-Run = Callable[..., "CompletedProcess[str]"]
+Run = Callable[..., CompletedProcess[str]]
 
 
 class Code(str, Enum):

@@ -13,8 +13,13 @@ from itertools import pairwise
 from ansible_collections.foobar.webstack.plugins.module_utils import _x509
 from ansible_collections.foobar.webstack.plugins.plugin_utils.certificates import Certificate
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import listed
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
+except ImportError:
+    # Its documentation is read without the library; whoever uses it has installed it.
+    x509 = None  # type: ignore[assignment]
 
 RSA_BITS = 2048
 """What OpenSSL on the hosts (security level 2), and every browser, asks for at least."""
