@@ -116,6 +116,15 @@ def test_what_would_do_nothing_is_refused(tmp_path, options, said):
     assert not (tmp_path / ".secrets.yml").exists()
 
 
+def test_tags_that_molecule_skips_are_known(tmp_path):
+    """Every run of molecule names them. Red where they count as misspelt."""
+    _code, printed = run(tmp_path, "--skip-tags", "molecule-notest,notest", "--limit", "printer")
+    assert "leaves no host" in printed
+    _code, printed = run(tmp_path, "--skip-tags", "molecule-notest,notest")
+    assert "Check the groups and the variables" in printed
+    assert "Unknown tag" not in printed
+
+
 @pytest.mark.parametrize("tag", ["base", "database", "application", "web", "loadbalancer"])
 def test_a_tag_is_a_tier_after_the_preflight(tmp_path, tag):
     """Red for a tier's play without its tag, and for a preflight that --tags leaves out."""
