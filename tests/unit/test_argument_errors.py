@@ -3,7 +3,7 @@
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.argument_errors import argument_errors
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 SERVER = {
@@ -107,6 +107,8 @@ def test_what_passes_is_what_a_role_reads(value, kind):
 
 
 @given(value=VALUES)
+@example(value=[{"\n": None}])
+@example(value="a\nb")
 def test_every_value_is_taken_or_refused_in_one_sentence(value):
     """Whatever it is: nothing is raised, and nothing of the specification gets lost."""
     for name in SPECIFICATION:

@@ -111,7 +111,8 @@ def _unknown(name: str, known: Sequence[str], where: str) -> str:
     near = get_close_matches(name, known, n=1, cutoff=_SIMILAR)
     hint = f"did you mean {near[0]}?" if near else f"use {_alternatives(sorted(known), 'and')}"
     # A sentence that asks ends with its own mark.
-    return f"Unknown option {name} of {where}; {hint}" if where else f"Unknown variable {name}; {hint}"
+    shown = _plain(name)
+    return f"Unknown option {shown} of {where}; {hint}" if where else f"Unknown variable {shown}; {hint}"
 
 
 def _fix(option: Mapping[str, Any], value: Any, path: str) -> str:
@@ -123,7 +124,7 @@ def _fix(option: Mapping[str, Any], value: Any, path: str) -> str:
 
 def _example(kind: str, option: Mapping[str, Any], value: Any) -> str:
     if kind == "list" and isinstance(value, (str, int, float)) and option.get("elements") in ("str", "path", "int"):
-        return f"[{value}]"
+        return f"[{_plain(str(value))}]"
     names = [*(option.get("options") or {})][:1]
     inside = f"{{{names[0]}: ...}}" if names else "{...}" if option.get("elements") == "dict" else "..."
     return f"[{inside}]" if kind == "list" else (inside if names else "{name: value}")
@@ -132,6 +133,11 @@ def _example(kind: str, option: Mapping[str, Any], value: Any) -> str:
 def _alternatives(choices: Sequence[Any], last: str = "or") -> str:
     *most, end = [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices] or ["nothing"]
     return f"{', '.join(most)} {last} {end}" if most else end
+
+
+def _plain(text: str) -> str:
+    """As it is written, or in quotes where a line end or another character in it would not be seen."""
+    return text if text and text.isprintable() else json.dumps(text, ensure_ascii=False)
 
 
 def _shown(value: Any) -> str:
