@@ -81,20 +81,10 @@ sentences:
     - 'www/web2 198.18.0.22:443 is down (DOWN for 40 s): its certificate expired on 2026-11-20'
 """
 
-import socket
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._haproxy import probe, status
-
-
-def ask(path: str, timeout: float) -> str:
-    """What HAProxy says of its proxies, as CSV."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(timeout)
-        connection.connect(path)
-        connection.sendall(b"show stat\n")
-        return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+from ansible_collections.foobar.webstack.plugins.module_utils._haproxy import probe, runtime, status
 
 
 def main() -> None:
@@ -109,7 +99,7 @@ def main() -> None:
     )
     parameters = module.params
     try:
-        servers = status.servers(ask(parameters["socket"], parameters["timeout"]))
+        servers = status.servers(runtime.statistics(parameters["socket"], parameters["timeout"]))
         verified = status.verified(Path(parameters["configuration"]).read_text())
     except OSError as error:
         module.fail_json(

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils import additions
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
+    BOOLEANS,
     ascii_name,
     is_address,
     is_dns_name,
@@ -131,8 +132,8 @@ def _in_ascii(value: Any) -> str:
 
 
 def _is_true(value: Any) -> bool:
-    """As Ansible's argument specifications read a boolean."""
-    return str(value).lower() in ("true", "yes", "on", "y", "t", "1", "1.0")
+    """Of a boolean, or of the text that may stand for one. What is neither is refused for its type."""
+    return BOOLEANS.get(str(value).lower(), False)
 
 
 def _error(variable: str, value: Any, fix: str) -> str:

@@ -3,10 +3,16 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def all_of(expressions: Mapping[str, str]) -> str:
+    """A template that says, by name, what each of the expressions is."""
+    return f"{{{{ {{ {', '.join(f'{name!r}: {expression}' for name, expression in expressions.items())} }} }}}}"
 
 
 def rendered(template: str, inventory: Path, **variables: Any) -> dict[str, Any]:

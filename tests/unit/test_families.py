@@ -1,12 +1,11 @@
 """An inventory of IPv6 addresses alone, as the lane has it: what the wiring makes of it, rendered by Ansible."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import stack_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = ROOT / "tests/inventories/ipv6_only"
@@ -31,17 +30,9 @@ ASKED = {
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, dict[str, Any]]:
     """What the wiring says, by host."""
-    asked = ", ".join(f"{name!r}: {expression}" for name, expression in ASKED.items())
-    command = [sys.executable, "-m", "ansible", "adhoc", "all", "--playbook-dir", "playbooks", "-i", str(INVENTORY)]
-    command += ["-m", "ansible.builtin.debug", "-a", f"msg={{{{ {{ {asked} }} }}}}", "--one-line"]
-    command += ["-e", json.dumps({"ansible_connection": "local", "webstack_secrets": SECRETS})]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = {}
-    for line in done.stdout.splitlines():
-        host, _, answer = line.partition(" | SUCCESS => ")
-        found[host] = json.loads(answer)["msg"]
-    return found
+    return stack_variables.rendered(
+        stack_variables.all_of(ASKED), INVENTORY, ansible_connection="local", webstack_secrets=SECRETS
+    )
 
 
 NAMES = ("backup_repository", "mysql_application", "mysql_clone", "mysql_migration", "mysql_replication", "mysql_verbs")

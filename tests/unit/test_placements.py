@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stack_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 TIERS = ("databases", "appservers", "webservers", "loadbalancers")
@@ -72,16 +73,7 @@ def written(placement: dict[str, list[str]], folder: Path, **variables: Any) -> 
 
 def rendered(inventory: Path) -> dict[str, dict[str, Any]]:
     """What the wiring says on each host."""
-    asked = ", ".join(f"{name!r}: {expression}" for name, expression in ASKED.items())
-    command = [sys.executable, "-m", "ansible", "adhoc", "all", "--playbook-dir", "playbooks", "-i", str(inventory)]
-    command += ["-m", "ansible.builtin.debug", "-a", f"msg={{{{ {{ {asked} }} }}}}", "--one-line"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = {}
-    for line in done.stdout.splitlines():
-        host, _, result = line.partition(" | SUCCESS => ")
-        found[host] = json.loads(result)["msg"]
-    return found
+    return stack_variables.rendered(stack_variables.all_of(ASKED), inventory)
 
 
 @pytest.fixture(params=PLACEMENTS, ids=[name.replace(" ", "_") for name in PLACEMENTS])

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils._haproxy import runtime
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import tls_context
 
 SAMPLES = 3
@@ -51,11 +52,7 @@ def clock(host: str, port: int, ca: str, patience: float) -> dict[str, float] | 
 def haproxy_statistics(path: str, patience: float) -> str:
     """HAProxy's `show stat`, empty where it does not answer."""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(patience)
-            connection.connect(path)
-            connection.sendall(b"show stat\n")
-            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        return runtime.statistics(path, patience)
     except OSError:
         return ""
 
