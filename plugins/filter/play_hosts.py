@@ -12,11 +12,12 @@ description:
   - A play that matches no hosts is skipped, and the run ends well. So a forgotten C(-i) or a file that cannot be read
     would pass for success. This filter refuses an inventory without hosts, and one in which a required group has none.
     With C(--limit) too, where no play on C(localhost) could say it.
-  - Refused as well is a C(--limit) that leaves no host of the table's groups, which would be skipped in the same way.
+  - Refused as well are a C(--limit) that leaves no host of the table's groups, and, with O(tags), a tag in C(--tags)
+    or C(--skip-tags) that no task has. They would be skipped in the same way.
   - C(hosts) is rendered without the variables of the inventory and of C(group_vars). A play that gives O(table) names
     its file in C(vars_files).
   - With C(--syntax-check) nothing is refused, because that looks at playbooks and not at an inventory.
-positional: table, names, base
+positional: table, names, base, tags
 options:
   _input:
     description: Hosts of every group by its name, that is Ansible's C(groups).
@@ -34,6 +35,12 @@ options:
     description: Without O(names), only groups whose hosts get the base roles.
     type: bool
     default: false
+  tags:
+    description: >-
+      The tags that the playbook has; an empty list where it is done as a whole or not at all. Without it, tags are not
+      looked at.
+    type: list
+    elements: str
 seealso:
   - plugin: foobar.webstack.inventory_errors
     plugin_type: filter
@@ -62,6 +69,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.groups import (
     GroupError,
     any_hosts,
     refuse_foreign_limit,
+    refuse_unknown_tags,
     stack_groups,
     table_of,
     tier_groups,
@@ -73,6 +81,7 @@ def play_hosts(
     table: Mapping[str, Any] | None = None,
     names: str | Sequence[str] | None = None,
     base: bool = False,
+    tags: Sequence[str] | None = None,
 ) -> list[str]:
     """The groups of a play; AnsibleFilterError where it would match no host of the inventory."""
     try:
@@ -83,6 +92,8 @@ def play_hosts(
             found = stack_groups(known, groups, base=base)
         else:
             found = tier_groups([names] if isinstance(names, str) else names, known, groups)
+        if tags is not None:
+            refuse_unknown_tags(context.CLIARGS.get("tags") or (), context.CLIARGS.get("skip_tags") or (), tags)
         refuse_foreign_limit(context.CLIARGS.get("subset") or "", known, groups)
         return found
     except GroupError as error:

@@ -112,6 +112,26 @@ def refuse_foreign_limit(limit: str, table: Mapping[str, Group], members: Member
         raise GroupError(f"--limit {limit} leaves no host that is in {_one_of(table)}; name one that is.")
 
 
+# Ansible's own words. The others are what molecule names in every run.
+_TAGS_OF_ANSIBLE = ("all", "always", "tagged", "untagged", "never")
+_TAGS_OF_MOLECULE = re.compile(r"(molecule-.*)?notest")
+
+
+def refuse_unknown_tags(run: Sequence[str], skip: Sequence[str], known: Sequence[str]) -> None:
+    """Raises GroupError where --tags or --skip-tags name a tag that is not known: the run would do nothing and end well.
+
+    Nothing but `all` may be named where no tag is known: half of what a verb does is worse than none of it.
+    """
+    meant = [("--tags", name) for name in run] + [("--skip-tags", name) for name in skip]
+    allowed = {*known, *_TAGS_OF_ANSIBLE} if known else {"all"}
+    for option, name in meant:
+        if name in allowed or _TAGS_OF_MOLECULE.fullmatch(name):
+            continue
+        if known:
+            raise GroupError(f"{option} {name}: unknown tag; use some of {', '.join(known)}.")
+        raise GroupError(f"{option} {name}: this playbook is done as a whole; leave out {option}.")
+
+
 def _matching(pattern: str, members: Members) -> set[str]:
     """Hosts that a name or wildcard of a host or group stands for."""
     groups = {host for name, hosts in members.items() if fnmatchcase(name, pattern) for host in hosts}

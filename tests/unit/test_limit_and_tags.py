@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.foobar.webstack.plugins.module_utils._firewall.outbound import closed, lets_in
-from ansible_collections.foobar.webstack.plugins.plugin_utils.groups import GroupError, refuse_foreign_limit, table_of
+from ansible_collections.foobar.webstack.plugins.plugin_utils.groups import (
+    GroupError,
+    refuse_foreign_limit,
+    refuse_unknown_tags,
+    table_of,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = table_of({name: {"required": True, "base": True, "roles": []} for name in ("databases", "webservers")})
@@ -105,8 +110,8 @@ def run(folder: Path, *options: str) -> tuple[int, str]:
     ("options", "said"),
     [
         (["--limit", "printer"], "--limit printer leaves no host that is in one of the groups"),
-        (["--tags", "webb"], "Unknown tag webb; use some of base, database, application, web, loadbalancer."),
-        (["--skip-tags", "mysql"], "Unknown tag mysql; use some of"),
+        (["--tags", "webb"], "--tags webb: unknown tag; use some of base, database, application, web, loadbalancer."),
+        (["--skip-tags", "mysql"], "--skip-tags mysql: unknown tag; use some of"),
     ],
 )
 def test_what_would_do_nothing_is_refused(tmp_path, options, said):
@@ -120,7 +125,28 @@ def test_tags_that_molecule_skips_are_known(tmp_path):
     """Every run of molecule names them. Red where they count as misspelt."""
     _code, printed = run(tmp_path, "--skip-tags", "molecule-notest,notest,molecule-idempotence-notest")
     assert "Check the groups and the variables" in printed
-    assert "Unknown tag" not in printed
+    assert "unknown tag" not in printed
+
+
+@pytest.mark.parametrize("tags", [["database"], ["always"], ["all", "web"]])
+def test_a_verb_is_done_as_a_whole(tags):
+    """Red where `switchover.yml --tags database` does nothing and ends with 0."""
+    with pytest.raises(GroupError, match=r"^--tags (database|always|web): this playbook is done as a whole; leave out"):
+        refuse_unknown_tags(tags, [], [])
+    with pytest.raises(GroupError, match="leave out --skip-tags"):
+        refuse_unknown_tags(["all"], tags[-1:], [])
+    refuse_unknown_tags(["all"], ["molecule-notest", "notest"], [])
+
+
+PLAYBOOKS = [file for file in sorted((ROOT / "playbooks").glob("*.yml")) if file.stem != "site"]
+
+
+@pytest.mark.parametrize("file", PLAYBOOKS, ids=lambda file: file.stem)
+def test_every_playbook_says_which_tags_it_has(file):
+    """Of its first play that is its own; the tiers' are those that the table of groups lists."""
+    own = [play for play in yaml.safe_load(file.read_text()) if "hosts" in play]
+    tiers = yaml.safe_load((ROOT / "playbooks/group_vars/all/groups.yml").read_text())["__webstack_tags"]
+    assert f"tags={'__webstack_tags' if file.stem in [*tiers, 'preflight'] else '[]'})" in own[0]["hosts"]
 
 
 @pytest.mark.parametrize("tag", ["base", "database", "application", "web", "loadbalancer"])
