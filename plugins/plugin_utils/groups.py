@@ -118,7 +118,7 @@ _TAGS_OF_MOLECULE = re.compile(r"(molecule-.*)?notest")
 
 
 def refuse_unknown_tags(run: Sequence[str], skip: Sequence[str], known: Sequence[str]) -> None:
-    """Raises GroupError where --tags or --skip-tags name a tag that is not known: the run would do nothing and end well.
+    """Raises GroupError where --tags or --skip-tags name an unknown tag: the run would do nothing, and end well.
 
     Nothing but `all` may be named where no tag is known: half of what a verb does is worse than none of it.
     """

@@ -38,6 +38,13 @@ def server(state: str = "DOWN", check: str = "L4CON", code: str = "", detail: st
     return found
 
 
+def test_a_server_without_a_check_of_its_own_names_the_one_it_follows() -> None:
+    """Red where it reads "HAProxy says nothing"."""
+    header = HEADER.replace("addr,", "addr,tracked,")
+    [found] = status.servers(f"{header}extra,web1,DOWN (via www/web1),12,2,,,,198.18.0.21:443,www/web1,\n")
+    assert found.sentence(found.reason).endswith("is down (DOWN (via www/web1) for 12 s): it follows www/web1")
+
+
 def test_servers_alone_are_taken() -> None:
     lines = "www,FRONTEND,OPEN,,0,,,,,\nwww,web1,UP,7525,2,L7OK,200,,198.18.0.21:443,\nwww,BACKEND,UP,9,1,,,,,\n"
     [found] = status.servers(HEADER + lines)

@@ -31,7 +31,10 @@ _SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 @dataclass(frozen=True)
 class Server:
-    """A server as HAProxy has it. `check` is its check_status, `detail` what it adds of the last check."""
+    """A server as HAProxy has it. `check` is its check_status, `detail` what it adds of the last check.
+
+    `tracked`: the server whose check counts for this one, which has none of its own.
+    """
 
     backend: str
     name: str
@@ -41,6 +44,7 @@ class Server:
     check: str
     code: str
     detail: str
+    tracked: str = ""
 
     @property
     def up(self) -> bool:
@@ -61,6 +65,8 @@ class Server:
             return "somebody has put it into maintenance"
         if self.state.startswith(("DRAIN", "NOLB")) and self.check != "L7OKC":
             return "it is drained: it gets no new visitors"
+        if self.tracked:
+            return f"it follows {self.tracked}"
         said = _REASONS.get(self.check, f"HAProxy says {self.check or 'nothing'}").format(code=self.code)
         return f"{said} ({self.detail})" if self.detail else said
 
@@ -105,6 +111,7 @@ def servers(text: str) -> list[Server]:
             check=(row["check_status"] or "").lstrip("* "),
             code=row["check_code"] or "",
             detail=row.get("last_chk") or "",
+            tracked=row.get("tracked") or "",
         )
         for row in rows
         if row.get("type") == _SERVER
