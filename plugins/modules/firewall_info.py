@@ -18,13 +18,7 @@ description:
   - What only concerns some addresses (fail2ban and other blocklists), other ports, invalid packets, or forwarded
     packets (Docker) is not named. Rules that accept single ports are not looked at.
   - Needs nothing on the host. Where neither C(nft) nor C(iptables) is installed, or can look, there is nothing.
-attributes:
-  check_mode:
-    description: Does the same.
-    support: full
-  diff_mode:
-    description: Nothing changes.
-    support: none
+extends_documentation_fragment: [foobar.webstack.info]
 options:
   rules:
     description: Rules of the role P(foobar.webstack.firewall#role), whose inbound TCP ports are looked at.

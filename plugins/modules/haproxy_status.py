@@ -15,13 +15,7 @@ description:
   - Reads from HAProxy's socket what it thinks of each server, and says its reason in words.
   - Where the TLS handshake with a server fails, makes one itself, with the CA and the name of HAProxy's configuration,
     and says what is wrong with the certificate.
-attributes:
-  check_mode:
-    description: Does the same.
-    support: full
-  diff_mode:
-    description: Nothing changes.
-    support: none
+extends_documentation_fragment: [foobar.webstack.info]
 options:
   socket:
     description: Path of HAProxy's socket.

@@ -16,13 +16,7 @@ description:
   - Asks a server that runs for its version, and whether it lets C(root) of the operating system in without a password.
   - Looks which mysql-server the host's apt sources offer.
   - Needs nothing on the host.
-attributes:
-  check_mode:
-    description: Does the same.
-    support: full
-  diff_mode:
-    description: Nothing changes.
-    support: none
+extends_documentation_fragment: [foobar.webstack.info]
 options:
   login_unix_socket:
     description: Socket of the server.

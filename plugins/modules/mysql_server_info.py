@@ -16,14 +16,8 @@ description:
   - Tries to reach other servers, compares its clock with theirs, and asks the HAProxy of the host which servers are up,
     and since when. Together with the answers of other hosts, that is the evidence for a failover.
   - Changes nothing. Whatever cannot be found out is returned as not known, and is not an error.
-attributes:
-  check_mode:
-    description: Does the same.
-    support: full
-  diff_mode:
-    description: Nothing changes.
-    support: none
 extends_documentation_fragment:
+  - foobar.webstack.info
   - foobar.webstack.mysql
 options:
   server:

@@ -16,13 +16,7 @@ description:
   - Returns from where, as whom and by which method the SSH session was opened in which this very task runs. That also
     works after C(sudo).
   - Needs nothing on the host. What is not there, such as an SSH server or a session, is returned as empty.
-attributes:
-  check_mode:
-    description: Does the same.
-    support: full
-  diff_mode:
-    description: Nothing changes.
-    support: none
+extends_documentation_fragment: [foobar.webstack.info]
 options:
   gather_subset:
     description:

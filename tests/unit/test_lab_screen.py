@@ -35,13 +35,14 @@ def screen():
             "groups": groups,
             "hostvars": hostvars,
             "lab_name": "webstack",
-            "__lab_domain": "www.foobar.com",
+            "__webstack_domain": "www.foobar.com",
+            "__webstack_app_port": 8000,
             "__lab_address": "198.18.0.11",
             "__lab_ca_shown": "inventories/lab/.ca/ca.pem",
             "__lab_secrets_shown": "inventories/lab/.secrets.yml",
             "__lab_inventory": inventory_path,
             "__lab_checkout": checkout,
-            "__lab_web_ports": {"web1": 443, "web2": 443},
+            "__webstack_web_ports": {"web1": 443, "web2": 443},
             "__lab_published": ["127.0.0.1:8443"],
             "__lab_programs": {
                 group: trust_as_template(text) for group, text in PLAY["vars"]["__lab_programs"].items()
