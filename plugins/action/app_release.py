@@ -115,15 +115,13 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _environment_suffix(arguments: dict[str, Any]) -> str:
-        """The same files with another virtual environment are another release."""
-        if not arguments.get("requirements"):
-            return ""
-        return (
-            "-"
-            + options_digest(
-                *(str(arguments.get(name)) for name in ("requirements", "pip_arguments", "system_site_packages"))
-            )[:6]
-        )
+        """The same files with another virtual environment, or built in another way, are another release."""
+        made_of: list[str] = []
+        if arguments.get("requirements"):
+            made_of += (str(arguments.get(name)) for name in ("requirements", "pip_arguments", "system_site_packages"))
+        if arguments.get("build"):
+            made_of.append(f"build {arguments['build']}")
+        return f"-{options_digest(*made_of)[:6]}" if made_of else ""
 
     def _sent(self, tarball: Path) -> str:
         if not self._connection._shell.tmpdir:

@@ -127,6 +127,19 @@ options:
     description: Seconds for O(migrate).
     type: int
     default: 300
+  build:
+    description:
+      - Commands that are run once in a new release, after its packages are installed, one after the other.
+      - They have the user, the environment and the confinement of the application, and may write to the release. A
+        first word that ends in C(.py) is a file of the release, run by its Python.
+      - When one fails, the release is discarded.
+    type: list
+    elements: list
+    default: []
+  build_timeout:
+    description: Seconds for each command of O(build).
+    type: int
+    default: 600
   requirements:
     description: Requirements file of the release to make a virtual environment from; empty for none.
     type: str
@@ -244,6 +257,8 @@ def wanted(parameters: dict[str, Any], user: pwd.struct_passwd | None) -> Wanted
         gid=user.pw_gid if user else -1,
         migrate=parameters["migrate"],
         migrate_timeout=parameters["migrate_timeout"],
+        build=[[str(word) for word in words] for words in parameters["build"]],
+        build_timeout=parameters["build_timeout"],
         start_timeout=parameters["start_timeout"],
         tls_ca=parameters["tls_ca"],
         tls_name=parameters["tls_name"],
@@ -335,6 +350,8 @@ def main() -> None:
             "migrate": {"type": "list", "elements": "str", "default": []},
             "migrate_secrets": {"type": "dict", "default": {}, "no_log": True},
             "migrate_timeout": {"type": "int", "default": 300},
+            "build": {"type": "list", "elements": "list", "default": []},
+            "build_timeout": {"type": "int", "default": 600},
             "requirements": {"type": "str", "default": ""},
             "pip_arguments": {"type": "list", "elements": "str", "default": []},
             "system_site_packages": {"type": "bool", "default": False},

@@ -31,6 +31,7 @@ def apply(deployment: Deployment, archive: Path | None) -> Outcome:
         if not releases.is_present(deployment):
             if archive is None:
                 return Outcome(missing=True)
+            _make_shared(deployment)
             releases.unpack(deployment, archive)
         found = differences(deployment)
         if not found:
@@ -47,12 +48,17 @@ def apply(deployment: Deployment, archive: Path | None) -> Outcome:
 
 
 def _change_without_restart(deployment: Deployment) -> None:
-    at, wanted = deployment.at, deployment.wanted
     stop_candidate(deployment)
-    at.shared.mkdir(parents=True, exist_ok=True)
-    os.chown(at.shared, wanted.uid, wanted.gid)
-    at.shared.chmod(0o750)
+    _make_shared(deployment)
     for file in deployment.files:
         if files.read(file.path) == file.content:
             file.path.chmod(file.mode)
             os.chown(file.path, os.geteuid(), os.getegid())
+
+
+def _make_shared(deployment: Deployment) -> None:
+    """What outlives releases. Whatever is confined as the application is cannot start without it."""
+    at, wanted = deployment.at, deployment.wanted
+    at.shared.mkdir(parents=True, exist_ok=True)
+    os.chown(at.shared, wanted.uid, wanted.gid)
+    at.shared.chmod(0o750)

@@ -51,6 +51,8 @@ class Wanted:
     candidate_environment: Mapping[str, Any] = field(default_factory=dict)
     migrate: Sequence[str] = ()
     migrate_timeout: int = 300
+    build: Sequence[Sequence[str]] = ()
+    build_timeout: int = 600
     start_timeout: int = 30
     tls_ca: str = ""
     tls_name: str = ""
@@ -93,6 +95,17 @@ class Deployment:
     def as_user(self, command: Sequence[str]) -> list[str]:
         """The command as the application's user would run it."""
         return [*command] if os.geteuid() else ["runuser", "-u", self.wanted.user, "--", *command]
+
+    def not_live(self, reason: str) -> str:
+        """What to say of a release that stays out."""
+        serving = self.at.serving()
+        still = (
+            f"release {serving} keeps serving as before" if serving else "no release was live before, and none is now"
+        )
+        return (
+            f"release {self.wanted.release} of {self.at.name} does not work, so it did not go live; {still}. "
+            f"{reason[0].upper()}{reason[1:]}"
+        )
 
     def connect_candidate(self, timeout: float) -> http.client.HTTPConnection:
         """To what is on trial."""

@@ -83,6 +83,22 @@ class Layout:
         """In the RuntimeDirectory of the candidate, which only it and root enter."""
         return self._at("run", f"{self.name}-candidate", "http")
 
+    @property
+    def units(self) -> Path:
+        """Where the units of processes and jobs are, beside the application's own."""
+        return self.unit.parent
+
+    def one_off_service(self, what: str) -> str:
+        """The service of a command that runs once, such as the build. No application's name has a full stop."""
+        return f"{self.name}.{what}.service"
+
+    def one_off_unit(self, what: str) -> Path:
+        return self._at("run/systemd/system", self.one_off_service(what))
+
+    def one_off_etc(self, what: str) -> Path:
+        """Its environment, and what it prints: for root alone."""
+        return self._at("run/appserver", f"{self.name}.{what}")
+
     def release(self, release: str) -> Path:
         return self.releases / release
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._release import files
+from ansible_collections.foobar.webstack.plugins.module_utils._release.build import build
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
@@ -62,7 +63,7 @@ def interrupted_from(at: Layout) -> str | None:
 
 
 def unpack(deployment: Deployment, archive: Path) -> None:
-    """Put the wanted release where it belongs, with its virtual environment."""
+    """Put the wanted release where it belongs, with its virtual environment and what it builds."""
     at, wanted = deployment.at, deployment.wanted
     target = at.release(wanted.release)
     at.releases.mkdir(parents=True, exist_ok=True)
@@ -74,12 +75,14 @@ def unpack(deployment: Deployment, archive: Path) -> None:
         tar.extractall(target, **options)  # noqa: S202
     for folder, _folders, _files in os.walk(target):
         os.chmod(folder, 0o755)  # noqa: S103
-    if wanted.requirements.file:
-        try:
+    try:
+        if wanted.requirements.file:
             _make_environment(deployment, target)
-        except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
-            raise
+        if wanted.build:
+            build(deployment, target)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
     # The service may not write here, so what is compiled now is all that will be. Whether everything can be
     # compiled is not asked: a release may bring files that are not for this Python.
     deployment.run([wanted.requirements.python, "-m", "compileall", "-q", "-x", r"/\.venv/", str(target)])

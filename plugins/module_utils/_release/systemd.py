@@ -12,7 +12,7 @@ JOURNAL_LINES = 60
 Run = Callable[..., "tuple[int, str, str]"]
 """Runs an argument list and gives status, output and errors: a module's run_command."""
 
-_STATE = "ActiveState,SubState,UnitFileState,Result,ExecMainStatus,NeedDaemonReload,LoadState,ExecStartPre"
+_STATE = "ActiveState,SubState,UnitFileState,Result,ExecMainCode,ExecMainStatus,NeedDaemonReload,LoadState,ExecStartPre"
 
 
 def command_argument(argument: str) -> str:

@@ -10,7 +10,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._release import fi
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
 from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import environment_text
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
-from ansible_collections.foobar.webstack.plugins.module_utils._release.systemd import command_argument
+from ansible_collections.foobar.webstack.plugins.module_utils._release.units import command_line
 
 
 def try_candidate(deployment: Deployment) -> None:
@@ -32,7 +32,7 @@ def try_candidate(deployment: Deployment) -> None:
         stop_candidate(deployment)
     if problem:
         last = f"The last lines of its journal:\n{journal or '(none)'}"
-        raise ReleaseError(f"{_not_live(deployment, problem)}. {last}")
+        raise ReleaseError(f"{deployment.not_live(problem)}. {last}")
 
 
 def stop_candidate(deployment: Deployment) -> None:
@@ -65,8 +65,7 @@ def candidate_unit(deployment: Deployment) -> str:
         f"TimeoutStartSec={seconds}",
     ]
     if wanted.migrate:
-        # env finds a command of the release's virtual environment through PATH, which systemd itself would not.
-        lines.append("ExecStartPre=/usr/bin/env -- " + " ".join(map(command_argument, wanted.migrate)))
+        lines.append(f"ExecStartPre={command_line(wanted.migrate)}")
     return text + "\n".join(lines) + "\n"
 
 
@@ -90,7 +89,7 @@ def _check_certificate(deployment: Deployment) -> None:
     command = [deployment.wanted.requirements.python, "-c", gunicorn.LOAD_CERTIFICATE, *paths]
     status, output, errors = deployment.run(deployment.as_user(command))
     if status:
-        raise ReleaseError(_not_live(deployment, (errors or output).strip().splitlines()[-1]))
+        raise ReleaseError(deployment.not_live((errors or output).strip().splitlines()[-1]))
 
 
 def _start_problem(deployment: Deployment) -> str:
@@ -106,12 +105,3 @@ def _start_problem(deployment: Deployment) -> str:
         late = f" after exceeding the {wanted.migrate_timeout} s timeout" if state["Result"] == "timeout" else ""
         return f"its migration failed: the command {command!r} {how} {ended[2]}{late}"
     return f"it did not start ({state.get('Result')}, status {state.get('ExecMainStatus')})"
-
-
-def _not_live(deployment: Deployment, reason: str) -> str:
-    serving = deployment.at.serving()
-    still = f"release {serving} keeps serving as before" if serving else "no release was live before, and none is now"
-    return (
-        f"release {deployment.wanted.release} of {deployment.at.name} does not work, so it did not go live; {still}. "
-        f"{reason[0].upper()}{reason[1:]}"
-    )
