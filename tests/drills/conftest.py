@@ -9,16 +9,12 @@ import io
 import itertools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import docker
 import pytest
@@ -27,8 +23,8 @@ import yaml
 from ansible_collections.foobar.webstack.tests.drills.databases import HAPROXY, Pair
 from ansible_collections.foobar.webstack.tests.drills.load import Load, Record, Watch
 from patience import until
-
-ROOT = Path(__file__).resolve().parents[2]
+from plays import ROOT, Run, run_playbook
+from stream import Stream
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,45 +73,6 @@ def server_states(on, inventory) -> Callable[[], Mapping[str, str]]:
     return states
 
 
-class Stream:
-    """Requests one after the other, each on a new connection, until the block ends. Bounded: no more than `most`."""
-
-    def __init__(self, ask: Callable[[], Any], most: int = 20_000, pause: float = 0.01) -> None:
-        self.answers: list[Any] = []
-        self._ask, self._most, self._pause = ask, most, pause
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def _run(self) -> None:
-        while len(self.answers) < self._most and not self._end.wait(self._pause):
-            self.answers.append(self._ask())
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self.more()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def more(self, count: int = 30) -> list[Any]:
-        """Wait for that many further answers, and give them."""
-        start = len(self.answers)
-        until(lambda: len(self.answers) >= start + count, f"{count} more answers")
-        return self.answers[start:]
-
-    @property
-    def failed(self) -> list[Any]:
-        """Every answer that was neither a page nor an entry made."""
-        return [answer for answer in self.answers if answer.status not in {200, 201}]
-
-    @staticmethod
-    def who(answers: list[Any], header: str = "X-Web-Server") -> Counter[str]:
-        """Which servers answered, and how often."""
-        return Counter(answer.headers[header] for answer in answers)
-
-
 @pytest.fixture
 def stream(site) -> Callable[..., Stream]:
     """Make a Stream, by default of GETs of the site's page: ``with stream() as requests: ...``."""
@@ -127,32 +84,6 @@ def entries(site) -> Callable[[], Any]:
     """Post an entry, each time another: ``with stream(entries) as posts: ...``."""
     numbers = itertools.count()
     return lambda: site.post_json("/api/entries", {"name": "drill", "message": f"number {next(numbers)}"})
-
-
-@dataclass(frozen=True)
-class Run:
-    """A playbook that was run: whether it went well, what it printed."""
-
-    succeeded: bool
-    output: str
-
-    @property
-    def changed(self) -> dict[str, int]:
-        """How many tasks changed something, by host, as the recap tells."""
-        lines = self.output.rpartition("PLAY RECAP")[2].splitlines()[1:]
-        found = (re.match(r"(\S+) *: .*\bchanged=(\d+)", line) for line in lines)
-        return {match[1]: int(match[2]) for match in found if match}
-
-    @property
-    def said(self) -> str:
-        """The output without its line breaks."""
-        return " ".join(self.output.split())
-
-
-def run_playbook(playbook: str, inventory: str, *options: str) -> Run:
-    command = ["ansible-playbook", f"playbooks/{playbook}", "-i", inventory, *options]
-    done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    return Run(done.returncode == 0, done.stdout)
 
 
 @pytest.fixture
