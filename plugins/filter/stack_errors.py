@@ -10,7 +10,7 @@ author: The foobar.webstack maintainers
 description:
   - Checks the variables of the whole stack for what an argument specification cannot express, such as the form of a
     host name. Variables that are not given are not looked at.
-positional: type_errors, endpoint_ports, acme_email, taken
+positional: type_errors, endpoint_ports, acme_email, taken, application_hosts
 options:
   _input:
     description: The variables that the inventory gives, by name.
@@ -33,6 +33,10 @@ options:
   taken:
     description: By variable, names of the stack's own, which what the variable adds must not have.
     type: dict
+  application_hosts:
+    description: Names of the hosts in the group C(appservers). What depends on them is not looked at without.
+    type: list
+    elements: str
 seealso:
   - plugin: foobar.webstack.argument_errors
     plugin_type: filter
@@ -63,12 +67,13 @@ def stack_errors(
     endpoint_ports: Sequence[int] | None = None,
     acme_email: str = "",
     taken: Mapping[str, Sequence[str]] | None = None,
+    application_hosts: Sequence[str] | None = None,
 ) -> list[str]:
     """Say what is wrong with the variables. Raises AnsibleFilterError when they are not a dict."""
     if not isinstance(given, Mapping):
         raise AnsibleFilterError(f"stack_errors: the input is {type(given).__name__}; give a dict")
     said = [error if error.endswith("?") else f"{error}." for error in type_errors or ()]
-    return said or stack.stack_errors(given, endpoint_ports or (), acme_email, taken or {})
+    return said or stack.stack_errors(given, endpoint_ports or (), acme_email, taken or {}, application_hosts or ())
 
 
 class FilterModule:

@@ -140,6 +140,81 @@ options:
     description: Seconds for each command of O(build).
     type: int
     default: 600
+  processes:
+    description:
+      - Programs that always run beside the application, as C(<name>-<process>.service), with its user, environment and
+        confinement. They are restarted after the application has answered in its place, and taken back with it when one
+        does not stay up for O(settle_seconds).
+      - One that is not listed any more is stopped and removed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name.
+        type: str
+        required: true
+      command:
+        description: The program and its arguments.
+        type: list
+        elements: str
+        required: true
+      instances:
+        description: How many of it run. With several, the services are called C(<name>-<process>-<number>).
+        type: int
+        default: 1
+      environment:
+        description: Further environment variables, which everybody on the host may read. C(APP_INSTANCE) is its number.
+        type: dict
+        default: {}
+      stop_timeout:
+        description: Seconds that it has to end in after SIGTERM.
+        type: int
+        default: 60
+      unit_options:
+        description: Directives for the C([Service]) section, which override the others.
+        type: dict
+        default: {}
+  jobs:
+    description:
+      - Programs that a timer starts, as C(<name>-<job>.timer) and C(.service). They are released as O(processes) are.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name.
+        type: str
+        required: true
+      command:
+        description: The program and its arguments.
+        type: list
+        elements: str
+        required: true
+      schedule:
+        description: When it is started, as systemd's C(OnCalendar) has it.
+        type: str
+        required: true
+      environment:
+        description: Further environment variables, which everybody on the host may read.
+        type: dict
+        default: {}
+      timeout:
+        description: Seconds after which it is ended.
+        type: int
+        default: 3600
+      persistent:
+        description: Whether a run that was missed, because the host was down, is made up for.
+        type: bool
+        default: false
+      unit_options:
+        description: Directives for the C([Service]) section, which override the others.
+        type: dict
+        default: {}
+  settle_seconds:
+    description: For how long O(processes) have to stay up after they were started.
+    type: int
+    default: 5
   requirements:
     description: Requirements file of the release to make a virtual environment from; empty for none.
     type: str
@@ -230,45 +305,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils._release.apply import Outcome, apply
-from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import (
-    Deployment,
-    Requirements,
-    Wanted,
-)
+from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
 from ansible_collections.foobar.webstack.plugins.module_utils._release.differences import differences
 from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import passwords
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
+from ansible_collections.foobar.webstack.plugins.module_utils._release.parameters import ARGUMENTS, wanted
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-def wanted(parameters: dict[str, Any], user: pwd.struct_passwd | None) -> Wanted:
-    """What the parameters ask for."""
-    return Wanted(
-        release=parameters["release"],
-        unit=parameters["unit"],
-        config=parameters["config"],
-        environment={**parameters["environment"], **parameters["secrets"]},
-        candidate_environment=parameters["migrate_secrets"],
-        user=parameters["name"],
-        uid=user.pw_uid if user else -1,
-        gid=user.pw_gid if user else -1,
-        migrate=parameters["migrate"],
-        migrate_timeout=parameters["migrate_timeout"],
-        build=[[str(word) for word in words] for words in parameters["build"]],
-        build_timeout=parameters["build_timeout"],
-        start_timeout=parameters["start_timeout"],
-        tls_ca=parameters["tls_ca"],
-        tls_name=parameters["tls_name"],
-        health_uri=parameters["health_uri"],
-        health_host=parameters["health_host"],
-        requirements=Requirements(
-            parameters["requirements"], parameters["pip_arguments"], parameters["system_site_packages"]
-        ),
-        keep=parameters["keep"],
-    )
 
 
 def checked(parameters: dict[str, Any]) -> Layout:
@@ -297,6 +342,7 @@ def run(module: AnsibleModule) -> None:
             raise ReleaseError(f"the user {module.params['name']} does not exist; make it first") from None
         user = None
     deployment = Deployment.of(layout, wanted(module.params, user), module.run_command)
+    deployment.check()
     previous = layout.serving() or ""
     if module.check_mode:
         outcome = Outcome(tuple(differences(deployment)))
@@ -325,45 +371,7 @@ def run(module: AnsibleModule) -> None:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "source": {
-                "type": "dict",
-                "options": {
-                    "type": {"type": "str", "choices": ["directory", "archive", "git"], "required": True},
-                    "path": {"type": "path"},
-                    "url": {"type": "str"},
-                    "checksum": {"type": "str"},
-                    "repo": {"type": "str"},
-                    "version": {"type": "str", "default": "HEAD"},
-                    "subdirectory": {"type": "str", "default": ""},
-                    "exclude": {"type": "list", "elements": "str", "default": []},
-                },
-            },
-            "release": {"type": "str", "default": ""},
-            "archive": {"type": "path"},
-            "unit": {"type": "str", "required": True},
-            "config": {"type": "str", "required": True},
-            "environment": {"type": "dict", "default": {}},
-            "secrets": {"type": "dict", "default": {}, "no_log": True},
-            "migrate": {"type": "list", "elements": "str", "default": []},
-            "migrate_secrets": {"type": "dict", "default": {}, "no_log": True},
-            "migrate_timeout": {"type": "int", "default": 300},
-            "build": {"type": "list", "elements": "list", "default": []},
-            "build_timeout": {"type": "int", "default": 600},
-            "requirements": {"type": "str", "default": ""},
-            "pip_arguments": {"type": "list", "elements": "str", "default": []},
-            "system_site_packages": {"type": "bool", "default": False},
-            "health_uri": {"type": "str", "default": "/healthz"},
-            "health_host": {"type": "str", "default": "localhost"},
-            "start_timeout": {"type": "int", "default": 30},
-            "tls_ca": {"type": "path", "default": ""},
-            "tls_name": {"type": "str", "default": ""},
-            "keep": {"type": "int", "default": 5},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     # Output of the application may hold a password of a URL without the rest of it.
     module.no_log_values |= passwords({**module.params["secrets"], **module.params["migrate_secrets"]})
     # Files and folders of a release are for the application and for the web server beside it to read.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils import additions
+from ansible_collections.foobar.webstack.plugins.plugin_utils import additions, applications
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
     BOOLEANS,
     ascii_name,
@@ -86,13 +86,17 @@ RULES = (
 
 
 def stack_errors(
-    given: Mapping[str, Any], endpoint_ports: Sequence[int], acme_email: str, taken: Mapping[str, Sequence[str]]
+    given: Mapping[str, Any],
+    endpoint_ports: Sequence[int],
+    acme_email: str,
+    taken: Mapping[str, Sequence[str]],
+    application_hosts: Sequence[str],
 ) -> list[str]:
     """What is wrong with the given variables of the stack, a sentence each, in the order of RULES.
 
     Their types are right already. `endpoint_ports` are the different values of mysql_endpoint_port among the database
     hosts, `acme_email` is certificates_acme_email of the load balancers, empty where it is not set. `taken` holds by
-    variable the names that what it adds must not have.
+    variable the names that what it adds must not have. `application_hosts` are those of the group appservers.
     """
     errors = [
         _error(rule.variable, given[rule.variable], _in_ascii(given[rule.variable]) or rule.fix)
@@ -106,7 +110,7 @@ def stack_errors(
     if given.get("webstack_certificate", {}).get("provider") == "acme" and "@" not in acme_email:
         fix = "the mail address of the ACME account, which webstack_certificate asks for with provider=acme"
         errors.append(_error("certificates_acme_email", acme_email, fix))
-    return errors + additions.errors(given, taken)
+    return errors + additions.errors(given, taken) + applications.errors(given, application_hosts)
 
 
 def _proxy_protocol(given: Mapping[str, Any]) -> list[str]:

@@ -31,6 +31,9 @@ class Host:
         self.calls: list[list[str]] = []
         self.tick: Callable[[], None] = lambda: None
         self.ran: list[str] = []
+        # Whether a process beside the application ends at once.
+        self.ends: Callable[[str, str], bool] = lambda _unit, _text: False
+        self.restarted: list[str] = []
         # What a command that runs once does: it may write to the file of its output, and gives what systemd then shows.
         self.once: Callable[[str, Path], str] = lambda _command, _output: ""
         for folder in ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "archives"):
@@ -50,6 +53,8 @@ class Host:
         self.calls.append(arguments)
         if arguments[0] == "journalctl":
             return 0, "Traceback: the reason\n", ""
+        if arguments[:2] == ["systemd-analyze", "calendar"]:
+            return (1, "", "Failed to parse") if arguments[-1] == "never" else (0, "", "")
         if arguments[0] != "systemctl":
             return 0, "", ""
         words = [word for word in arguments[1:] if not word.startswith("--")]
@@ -60,7 +65,8 @@ class Host:
 
     def _daemon_reload(self, state: dict[str, Any]) -> tuple[int, str]:
         folders = (self.base / "etc/systemd/system", self.base / "run/systemd/system")
-        state["loaded"] = {path.name: path.read_text() for folder in folders for path in folder.glob("*.service")}
+        paths = [path for folder in folders for kind in ("service", "timer") for path in folder.glob(f"*.{kind}")]
+        state["loaded"] = {path.name: path.read_text() for path in paths}
         return 0, ""
 
     def _show(self, state: dict[str, Any], unit: str) -> tuple[int, str]:
@@ -74,8 +80,15 @@ class Host:
         result = "timeout" if migration and "killed" in migration else "exit-code"
         return 0, f"ActiveState={active}\nUnitFileState={enabled}\nResult={result}\nExecMainStatus={status}\n{ended}"
 
-    def _enable(self, state: dict[str, Any], unit: str) -> tuple[int, str]:
-        state["enabled"] = sorted({*state["enabled"], unit})
+    def _enable(self, state: dict[str, Any], *units: str) -> tuple[int, str]:
+        state["enabled"] = sorted({*state["enabled"], *units})
+        return 0, ""
+
+    def _disable(self, state: dict[str, Any], *units: str) -> tuple[int, str]:
+        """With --now."""
+        state["enabled"] = sorted({*state["enabled"]} - {*units})
+        for unit in units:
+            state["units"].pop(unit, None)
         return 0, ""
 
     def _reset_failed(self, _state: dict[str, Any], _unit: str) -> tuple[int, str]:
@@ -89,6 +102,10 @@ class Host:
         text = state["loaded"][unit]
         if "Type=oneshot" in text:
             return self._once(state, unit, text)
+        if "Type=exec" in text or unit.endswith(".timer"):
+            ends = self.ends(unit, text)
+            state["units"][unit] = {"active": "failed" if ends else "active", "text": text}
+            return 0, ""
 
         def named(key: str) -> Path:
             return Path(re.search(rf"^{key}=(\S+)$", text, re.MULTILINE)[1])
@@ -110,7 +127,10 @@ class Host:
         }
         return (1, "") if failed else (0, "")
 
-    _restart = _start
+    def _restart(self, state: dict[str, Any], *units: str) -> tuple[int, str]:
+        self.restarted += units
+        results = [self._start(state, unit) for unit in units]
+        return max(results)
 
     def _once(self, state: dict[str, Any], unit: str, text: str) -> tuple[int, str]:
         """A command that runs to its end: here the test says how that is."""
@@ -140,6 +160,13 @@ class Host:
         return unit.get("release") if unit.get("active") == "active" else None
 
     @property
+    def beside(self) -> dict[str, str]:
+        """What runs beside the application: of each unit the release that it is of."""
+        units = {name: unit for name, unit in self._state()["units"].items() if "text" in unit}
+        found = {name: re.search(r"releases/([\w-]+)$", unit["text"], re.MULTILINE) for name, unit in units.items()}
+        return {name: match[1] if match else "" for name, match in found.items() if units[name]["active"] == "active"}
+
+    @property
     def environment(self) -> str:
         return self._state()["units"][self.at.service]["environment"]
 
@@ -164,6 +191,7 @@ class Host:
             "gid": os.getegid(),
             "start_timeout": 0,
             "keep": 3,
+            "settle_seconds": 0,
         }
         return Wanted(**options | changes)
 
@@ -180,6 +208,7 @@ class Host:
     def deploy(self, name: str, behaviour: str = "answers", **changes: Any) -> list[str]:
         """As the module does, with the action plugin's second call; what it changed."""
         deployment = Deployment.of(self.at, self.wanted(name, **changes), self.run)
+        deployment.check()
         outcome = apply(deployment, None)
         if outcome.missing:
             outcome = apply(deployment, self.archive(name, behaviour))

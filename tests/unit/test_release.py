@@ -211,7 +211,7 @@ class TestSettings:
             seen.append((unit, "ADMIN" in state["units"][unit]["environment"]))
             return result
 
-        host._start = host._restart = spy
+        host._start = spy
         host.deploy("a", candidate_environment={"ADMIN": "x"})
         assert seen == [("shop-candidate.service", True), ("shop.service", False)]
         assert not host.at.candidate_etc.exists()

@@ -42,7 +42,7 @@ def apply(deployment: Deployment, archive: Path | None) -> Outcome:
             try_candidate(deployment)
             switch(deployment)
         else:
-            deployment.systemd.call("enable", "--quiet", deployment.at.service)
+            deployment.systemd.call("enable", "--quiet", deployment.at.service, *deployment.running)
         releases.prune(deployment)
         return Outcome(tuple(found), switched=activates)
 
@@ -50,7 +50,7 @@ def apply(deployment: Deployment, archive: Path | None) -> Outcome:
 def _change_without_restart(deployment: Deployment) -> None:
     stop_candidate(deployment)
     _make_shared(deployment)
-    for file in deployment.files:
+    for file in (*deployment.files, *deployment.units):
         if files.read(file.path) == file.content:
             file.path.chmod(file.mode)
             os.chown(file.path, os.geteuid(), os.getegid())

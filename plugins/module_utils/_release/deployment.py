@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._release import gunicorn, health
+from ansible_collections.foobar.webstack.plugins.module_utils._release import companions, gunicorn, health
 from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import environment_text
 from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
 from ansible_collections.foobar.webstack.plugins.module_utils._release.systemd import Run, Systemd
@@ -53,6 +53,9 @@ class Wanted:
     migrate_timeout: int = 300
     build: Sequence[Sequence[str]] = ()
     build_timeout: int = 600
+    processes: Sequence[companions.Process] = ()
+    jobs: Sequence[companions.Job] = ()
+    settle_seconds: float = 5
     start_timeout: int = 30
     tls_ca: str = ""
     tls_name: str = ""
@@ -73,13 +76,17 @@ class File:
 
 @dataclass(frozen=True)
 class Deployment:
-    """From what is on the host to what is wanted. `files` are written in their order."""
+    """From what is on the host to what is wanted.
+
+    `files` are the application's own, written in their order; `units` are those of what runs beside it.
+    """
 
     at: Layout
     wanted: Wanted
     run: Run
     systemd: Systemd
     files: tuple[File, ...]
+    units: tuple[File, ...] = ()
 
     @classmethod
     def of(cls, layout: Layout, wanted: Wanted, run: Run) -> Deployment:
@@ -90,7 +97,18 @@ class Deployment:
             File(layout.config, wanted.config.encode(), 0o644),
             File(layout.unit, wanted.unit.encode(), 0o644),
         )
-        return cls(layout, wanted, run, Systemd(run), files)
+        texts = companions.wanted_units(layout, wanted.unit, wanted.release, wanted.processes, wanted.jobs)
+        units = tuple(File(path, text.encode(), 0o644) for path, text in texts.items())
+        return cls(layout, wanted, run, Systemd(run), files, units)
+
+    def check(self) -> None:
+        """Find out before anything is changed what systemd would not take. Raises ReleaseError."""
+        companions.check(self.at, self.run, {file.path for file in self.units}, self.wanted.jobs)
+
+    @property
+    def running(self) -> list[str]:
+        """The units that are to run beside the application."""
+        return companions.running((file.path, file.content) for file in self.units)
 
     def as_user(self, command: Sequence[str]) -> list[str]:
         """The command as the application's user would run it."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.foobar.webstack.plugins.module_utils._release import environment, files, releases
+from ansible_collections.foobar.webstack.plugins.module_utils._release import companions, environment, files, releases
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment, File
 
 # For how long what serves may be silent before it counts as broken.
@@ -32,6 +32,7 @@ def differences(deployment: Deployment) -> list[Difference]:
         found.append(Difference("release", f"{serving or 'none'}\n", f"{wanted.release}\n"))
     for file in deployment.files:
         found.extend(_of_file(deployment, file))
+    found.extend(_of_units(deployment))
     found.extend(_of_service(deployment, healthy_so_far=not found))
     shared = at.shared
     if not (shared.is_dir() and (shared.stat().st_uid, shared.stat().st_mode & 0o7777) == (wanted.uid, 0o750)):
@@ -57,6 +58,23 @@ def _of_file(deployment: Deployment, file: File) -> Iterator[Difference]:
         yield Difference(str(path), *changes)
     elif path.stat().st_mode & 0o7777 != file.mode or path.stat().st_uid != os.geteuid():
         yield Difference(str(path), f"{path.stat().st_mode & 0o7777:04o}\n", f"{file.mode:04o}\n", activates=False)
+
+
+def _of_units(deployment: Deployment) -> Iterator[Difference]:
+    """Of what runs beside the application."""
+    for file in deployment.units:
+        yield from _of_file(deployment, file)
+    wanted = {file.path for file in deployment.units}
+    for path, content in companions.present(deployment.at).items():
+        if path not in wanted:
+            yield Difference(str(path), content.decode(errors="replace"), "")
+    for unit in deployment.running:
+        state = deployment.systemd.state(unit)
+        if state.get("ActiveState") != "active":
+            yield Difference(unit, f"{state.get('ActiveState', 'unknown')}\n", "active\n")
+        if state.get("UnitFileState") != "enabled":
+            enabled = f"{state.get('UnitFileState') or 'none'}\n", "enabled\n"
+            yield Difference(f"start of {unit} at boot", *enabled, activates=False)
 
 
 def _of_service(deployment: Deployment, healthy_so_far: bool) -> Iterator[Difference]:

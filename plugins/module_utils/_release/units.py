@@ -49,9 +49,8 @@ def pinned(text: str, at: Layout, release: str) -> str:
 
 def derived(unit: str, description: str, service: Lines, about: Lines = ()) -> str:
     """A service with the user, the environment and the sandbox of `unit`; `about` is for its section [Unit]."""
-    header = [line for line in unit.partition("\n[")[0].splitlines() if line.startswith("#")]
     lines = [
-        *header,
+        *header(unit),
         "[Unit]",
         *(f"{name}={value}" for name, value in (("Description", description), *about)),
         "",
@@ -60,6 +59,11 @@ def derived(unit: str, description: str, service: Lines, about: Lines = ()) -> s
         *(f"{name}={value}" for name, value in service),
     ]
     return "\n".join(lines) + "\n"
+
+
+def header(unit: str) -> list[str]:
+    """The comment that a unit begins with."""
+    return [line for line in unit.partition("\n[")[0].splitlines() if line.startswith("#")]
 
 
 def options(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
