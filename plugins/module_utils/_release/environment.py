@@ -55,6 +55,11 @@ def names(content: bytes | None, other: bytes | None) -> str:
     return "".join(f"{name}{'' if known.get(name) == value else ' (differs)'}\n" for name, value in parsed.items())
 
 
+def values_of(content: bytes | None) -> dict[str, str]:
+    """The variables of an environment file as a process sees them."""
+    return {name: re.sub(r'\\(["\\`$])', r"\1", value) for name, value in _pairs(content)}
+
+
 def passwords(secrets: Mapping[str, Any]) -> set[str]:
     """The passwords in the URLs among secrets: a program may print one of them without the rest of its URL."""
     found = set()

@@ -1,0 +1,76 @@
+"""Filter foobar.webstack.run_host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: run_host
+version_added: 1.1.0
+short_description: On which application host a command runs that somebody runs once
+author: The foobar.webstack maintainers
+description:
+  - Chooses the first host on which a release serves, or takes the one that is asked for, and reads the command as a
+    shell would, without running one.
+positional: hosts, command, asked
+options:
+  _input:
+    description: Of each host that the run is for, the release that serves there; empty for none.
+    type: dict
+    required: true
+  hosts:
+    description: Names of all application hosts, in the order of preference.
+    type: list
+    elements: str
+    required: true
+  command:
+    description: The command.
+    type: str
+    required: true
+  asked:
+    description: Host that it has to run on.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+choice: "{{ {'web1': '', 'web2': '3f2a9c41b07d'} | foobar.webstack.run_host(['web1', 'web2'], 'manage.py check') }}"
+# => host: web2
+"""
+
+RETURN = r"""
+_value:
+  description: What is to be done.
+  type: dict
+  contains:
+    host:
+      description: Host that runs it. Empty when nothing may be done.
+      type: str
+    release:
+      description: Release that serves there.
+      type: str
+    words:
+      description: The command's words.
+      type: list
+      elements: str
+    refusals:
+      description: Why nothing may be done, each a C(code) with C(data) for P(foobar.webstack.reasons#filter).
+      type: list
+      elements: dict
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.one_off import choose
+
+
+def run_host(serving: Mapping[str, str], hosts: Sequence[str], command: str, asked: str = "") -> dict[str, Any]:
+    """The choice as data."""
+    return choose(serving, hosts, str(command), asked).as_data()
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filter of this file by its name."""
+        return {"run_host": run_host}
