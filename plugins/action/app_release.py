@@ -16,6 +16,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.urls import open_url
 from ansible.plugins.action import ActionBase
+from ansible_collections.foobar.webstack.plugins.module_utils._release.credentials import redacted, without_accounts
 from ansible_collections.foobar.webstack.plugins.plugin_utils.release_source import (
     Source,
     SourceError,
@@ -98,7 +99,7 @@ class ActionModule(ActionBase):
                 sent = self._sent(self._packed_source(options).tarball())
                 result.update(self._module({**arguments, "archive": sent}, task_vars))
         except SourceError as error:
-            raise AnsibleActionFail(f"source of the application {arguments.get('name')}: {error}.") from error
+            raise AnsibleActionFail(redacted(f"source of the application {arguments.get('name')}: {error}.")) from None
         return result
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
@@ -118,7 +119,8 @@ class ActionModule(ActionBase):
         """The same files with another virtual environment, or built in another way, are another release."""
         made_of: list[str] = []
         if arguments.get("requirements"):
-            made_of += (str(arguments.get(name)) for name in ("requirements", "pip_arguments", "system_site_packages"))
+            pip_arguments = [without_accounts(str(argument)) for argument in arguments.get("pip_arguments") or ()]
+            made_of += map(str, (arguments["requirements"], pip_arguments, arguments.get("system_site_packages")))
         if arguments.get("build"):
             made_of.append(f"build {arguments['build']}")
         return f"-{options_digest(*made_of)[:6]}" if made_of else ""

@@ -220,7 +220,10 @@ options:
     type: str
     default: ""
   pip_arguments:
-    description: Further arguments of C(pip install). Paths are relative to the release.
+    description:
+      - Further arguments of C(pip install). Paths are relative to the release.
+      - Accounts in URLs (C(https://<user>:<token>@<host>/simple)) are given to pip in a file that only it reads, and
+        neither stored nor shown. Another token is not another release.
     type: list
     elements: str
     default: []
@@ -305,6 +308,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils._release.apply import Outcome, apply
+from ansible_collections.foobar.webstack.plugins.module_utils._release.credentials import secrets_of
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
 from ansible_collections.foobar.webstack.plugins.module_utils._release.differences import differences
 from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import passwords
@@ -374,6 +378,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     # Output of the application may hold a password of a URL without the rest of it.
     module.no_log_values |= passwords({**module.params["secrets"], **module.params["migrate_secrets"]})
+    module.no_log_values |= secrets_of(module.params["pip_arguments"])
     # Files and folders of a release are for the application and for the web server beside it to read.
     os.umask(0o022)
     try:

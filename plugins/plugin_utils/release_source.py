@@ -24,7 +24,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import IO, Any
+
+from ansible_collections.foobar.webstack.plugins.module_utils._release.credentials import for_git
 
 # What never belongs into a release: version control, caches, and what the host makes itself (the virtual environment,
 # and the mark of a release that is whole).
@@ -43,6 +46,10 @@ NEVER = (
 )
 ID_LENGTH = 12
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# What the specification of Git LFS says: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+LFS_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-.*\n)*oid sha256:[0-9a-f]{64}\nsize [0-9]+\n?"
+)
 CHECKSUM = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -61,12 +68,23 @@ class Entry:
     target: str = ""
 
 
+def content_of(entry: Entry) -> bytes:
+    """The content of a file. Raises SourceError where it is not there, but a pointer of Git LFS to it."""
+    content = entry.read()
+    if LFS_POINTER.fullmatch(content):
+        raise SourceError(
+            f"{entry.path} is a pointer of Git LFS, not the file itself, which is not fetched; run git lfs pull in a "
+            "checkout and release that as a directory or an archive, or exclude the file"
+        )
+    return content
+
+
 def identify(entries: Iterable[Entry]) -> str:
     """Hash of names, contents, execute bits and link targets: nothing else reaches the host."""
     digest = hashlib.sha256()
     for entry in entries:
         kind = f"link {entry.target}" if entry.target else f"file {entry.executable:d}"
-        content = b"" if entry.target else entry.read()
+        content = b"" if entry.target else content_of(entry)
         for part in (entry.path.encode(), kind.encode(), content):
             digest.update(b"%d:" % len(part) + part)
     return digest.hexdigest()[:ID_LENGTH]
@@ -87,7 +105,7 @@ def write_tarball(entries: Iterable[Entry], target: Path) -> None:
                 info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.target, 0o777
                 tar.addfile(info)
                 continue
-            content = entry.read()
+            content = content_of(entry)
             info.size, info.mode = len(content), 0o755 if entry.executable else 0o644
             tar.addfile(info, io.BytesIO(content))
     partial.replace(target)
@@ -193,8 +211,13 @@ def _tar_entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
     return Entry(name, bool(member.mode & 0o111), int(member.mtime), read)
 
 
-def _git(*arguments: str, folder: Path | None = None, output: IO[bytes] | None = None) -> str:
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def _git(
+    *arguments: str,
+    folder: Path | None = None,
+    output: IO[bytes] | None = None,
+    account: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **account}
     try:
         done = subprocess.run(  # noqa: S603
             ["git", *arguments],  # noqa: S607
@@ -221,7 +244,8 @@ def find_commit(repository: str, version: str) -> str:
         if version == "HEAD"
         else (f"refs/tags/{version}^{{}}", f"refs/tags/{version}", f"refs/heads/{version}")
     )
-    listed = _git("ls-remote", "--end-of-options", repository, *names)
+    repository, account = for_git(repository, os.environ)
+    listed = _git("ls-remote", "--end-of-options", repository, *names, account=account)
     found = {name: commit for commit, name in (line.split("\t") for line in listed.splitlines())}
     for name in names:
         if name in found:
@@ -234,11 +258,13 @@ def fetch_commit(repository: str, version: str, commit: str, folder: Path) -> Pa
     store = folder / "git"
     shutil.rmtree(store, ignore_errors=True)
     _git("init", "--quiet", "--bare", str(store))
+    repository, account = for_git(repository, os.environ)
+    fetch = ("fetch", "--quiet")
     try:
-        _git("fetch", "--quiet", "--depth=1", "--end-of-options", repository, commit, folder=store)
+        _git(*fetch, "--depth=1", "--end-of-options", repository, commit, folder=store, account=account)
     except SourceError:
         # A server that does not hand out single commits: everything, then.
-        _git("fetch", "--quiet", "--end-of-options", repository, "+refs/*:refs/*", folder=store)
+        _git(*fetch, "--end-of-options", repository, "+refs/*:refs/*", folder=store, account=account)
     target = folder / "git.tar"
     with target.open("wb") as output:
         _git("archive", "--format=tar", commit, folder=store, output=output)

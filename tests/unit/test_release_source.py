@@ -179,6 +179,22 @@ class TestSelection:
         )
         assert sorted(files) == sorted(FILES)
 
+    def test_a_pointer_of_git_lfs_is_refused(self, tmp_path) -> None:
+        """Red if a site went live with 130 bytes of text in place of its pictures."""
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n"
+        (tmp_path / "logo.png").write_text(pointer)
+        (tmp_path / "app.py").touch()
+        source = Source({"type": "directory", "path": str(tmp_path)}, None)
+        for use in (identify, lambda entries: write_tarball(entries, tmp_path.with_name("packed"))):
+            with (
+                source.entries(tmp_path) as entries,
+                pytest.raises(SourceError, match=r"logo\.png is a pointer of Git LFS"),
+            ):
+                use(entries)
+        excluded = Source({"type": "directory", "path": str(tmp_path), "exclude": ["*.png"]}, None)
+        with excluded.entries(tmp_path) as entries:
+            assert identify(entries)
+
     @pytest.mark.parametrize("target", ["/etc/passwd", "../x", "a/../../x", "a/../../../etc/passwd"])
     def test_links_that_leave_are_refused(self, target) -> None:
         with pytest.raises(SourceError, match="outside of the release"):

@@ -50,6 +50,7 @@ def apply(deployment: Deployment, archive: Path | None) -> Outcome:
 def _change_without_restart(deployment: Deployment) -> None:
     stop_candidate(deployment)
     _make_shared(deployment)
+    releases.forget_accounts(deployment.at)
     for file in (*deployment.files, *deployment.units):
         if files.read(file.path) == file.content:
             file.path.chmod(file.mode)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._release import companions, gunicorn, health
+from ansible_collections.foobar.webstack.plugins.module_utils._release import companions, credentials, gunicorn, health
 from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import environment_text
 from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
 from ansible_collections.foobar.webstack.plugins.module_utils._release.systemd import Run, Systemd
@@ -28,11 +28,12 @@ class Requirements:
     python: str = "/usr/bin/python3"
 
     def as_dict(self) -> dict[str, Any]:
+        """What is written down of it, where everybody may read it: a token among pip's arguments is not there."""
         if not self.file:
             return {}
         return {
             "file": self.file,
-            "pip_arguments": list(self.pip_arguments),
+            "pip_arguments": credentials.digest_of(self.pip_arguments),
             "system_site_packages": self.system_site_packages,
         }
 

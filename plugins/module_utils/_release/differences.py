@@ -41,6 +41,9 @@ def differences(deployment: Deployment) -> list[Difference]:
         )
     if at.candidate_unit.exists():
         found.append(Difference(str(at.candidate_unit), "left behind\n", "absent\n", activates=False))
+    for name in releases.indiscreet(at):
+        marker = str(at.release(name) / releases.MARKER)
+        found.append(Difference(marker, "pip's arguments, with an account\n", "their digest\n", activates=False))
     if superfluous := releases.superfluous(deployment):
         found.append(Difference("old releases", "".join(f"{name}\n" for name in superfluous), "", activates=False))
     return found

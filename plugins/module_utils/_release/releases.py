@@ -10,11 +10,20 @@ import json
 import os
 import shutil
 import tarfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._release import files
 from ansible_collections.foobar.webstack.plugins.module_utils._release.build import build
+from ansible_collections.foobar.webstack.plugins.module_utils._release.credentials import (
+    CredentialsError,
+    PipArguments,
+    digest_of,
+    for_pip,
+    has_account,
+    redacted,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
@@ -44,12 +53,38 @@ def is_present(deployment: Deployment) -> bool:
     state = state_of(deployment.at, wanted.release)
     if state is None:
         return False
-    if state.get("requirements", {}) != wanted.requirements.as_dict():
+    if _discreet(state).get("requirements", {}) != wanted.requirements.as_dict():
         raise ReleaseError(
             f"release {wanted.release} is on the host with another virtual environment than is wanted now; "
             "give the new one another id, or leave the id to the role"
         )
     return True
+
+
+def indiscreet(at: Layout) -> list[str]:
+    """Releases whose marker holds an account among pip's arguments, as earlier versions wrote them down."""
+    names = sorted(path.name for path in at.releases.iterdir()) if at.releases.is_dir() else []
+    return [name for name in names if any(map(has_account, _arguments(state_of(at, name))))]
+
+
+def forget_accounts(at: Layout) -> None:
+    """Write down a digest in place of these arguments."""
+    for name in indiscreet(at):
+        mark(at, name, **_discreet(state_of(at, name) or {}))
+
+
+def _arguments(state: Mapping[str, Any] | None) -> list[str]:
+    """pip's arguments, where they are written down in clear."""
+    found = (state or {}).get("requirements", {}).get("pip_arguments")
+    return found if isinstance(found, list) else []
+
+
+def _discreet(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state with the digest of pip's arguments."""
+    requirements = state.get("requirements", {})
+    if not isinstance(requirements.get("pip_arguments"), list):
+        return {**state}
+    return {**state, "requirements": {**requirements, "pip_arguments": digest_of(requirements["pip_arguments"])}}
 
 
 def interrupted_from(at: Layout) -> str | None:
@@ -129,23 +164,49 @@ def _make_environment(deployment: Deployment, target: Path) -> None:
     python = f"{environment}/bin/python3"
     site_packages = ["--system-site-packages"] if wanted.system_site_packages else []
     pip = [python, "-m", "pip", "--no-input", "--disable-pip-version-check", "install", "--no-cache-dir", "--quiet"]
-    for command, problem in (
-        (
-            [wanted.python, "-m", "venv", *site_packages, str(environment)],
-            f"the virtual environment of release {release} could not be made",
-        ),
-        (
-            [*pip, *wanted.pip_arguments, "--requirement", wanted.file],
-            f"the packages of {wanted.file} of release {release} could not be installed",
-        ),
-        ([python, "-c", "import gunicorn"], f"{wanted.file} of release {release} does not install gunicorn; add it"),
-    ):
-        status, output, errors = deployment.run(
-            deployment.as_user(command), cwd=str(target), environ_update={"HOME": str(target)}
-        )
-        if status:
-            lines = "\n".join((errors or output).strip().splitlines()[-JOURNAL_LINES:])
-            raise ReleaseError(f"{problem}:\n{lines}")
+    try:
+        given = for_pip(wanted.pip_arguments)
+    except CredentialsError as error:
+        raise ReleaseError(str(error)) from error
+    with _home_of_pip(deployment, given) as home:
+        for command, problem in (
+            (
+                [wanted.python, "-m", "venv", *site_packages, str(environment)],
+                f"the virtual environment of release {release} could not be made",
+            ),
+            (
+                [*pip, *given.arguments, "--requirement", wanted.file],
+                f"the packages of {wanted.file} of release {release} could not be installed",
+            ),
+            (
+                [python, "-c", "import gunicorn"],
+                f"{wanted.file} of release {release} does not install gunicorn; add it",
+            ),
+        ):
+            status, output, errors = deployment.run(
+                deployment.as_user(command),
+                cwd=str(target),
+                environ_update={"HOME": str(home), **given.environment},
+            )
+            if status:
+                lines = "\n".join((errors or output).strip().splitlines()[-JOURNAL_LINES:])
+                raise ReleaseError(f"{problem}:\n{redacted(lines)}")
     for folder, folders, names in os.walk(environment):
         for name in (folder, *(os.path.join(folder, item) for item in [*folders, *names])):
             os.chown(name, os.geteuid(), os.getegid(), follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def _home_of_pip(deployment: Deployment, given: PipArguments) -> Iterator[Path]:
+    """A home directory for it and what it runs, with the accounts of its indexes, which only the application reads."""
+    home, wanted = deployment.at.one_off_etc("pip"), deployment.wanted
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    try:
+        home.chmod(0o700)
+        files.write(home / ".netrc", given.netrc.encode(), 0o600)
+        for path in (home / ".netrc", home):
+            os.chown(path, wanted.uid, wanted.gid)
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
