@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 # https://token@host, git+https://user:password@host. Not ssh://git@host, whose user is no secret.
-_ACCOUNT = re.compile(r"((?:[a-z]+\+)?https?://)([^/\s?#]+)@", re.IGNORECASE)
-_HOST = re.compile(r"[^/\s:?#]*")
+_ACCOUNT = re.compile(r"((?:[a-z]+\+)?https?://)([^/\s?#]+)@(?=([^/\s:?#]*))", re.IGNORECASE)
 _QUERY = re.compile(r"(https?://[^\s?#'\"]+)\?[^\s'\"]+", re.IGNORECASE)
 
 
@@ -65,7 +64,9 @@ def for_pip(arguments: Sequence[str]) -> PipArguments:
 
     Everybody on a host sees a command line, and pip repeats the URL of an index on those of its own subprocesses.
     """
-    seen, accounts, environment = [], {}, {}
+    seen: list[str] = []
+    accounts: dict[str, tuple[str, str]] = {}
+    environment: dict[str, str] = {}
     rest = iter(arguments)
     for argument in rest:
         name, equals, value = argument.partition("=")
@@ -74,8 +75,7 @@ def for_pip(arguments: Sequence[str]) -> PipArguments:
             continue
         for match in _ACCOUNT.finditer(argument):
             user, _colon, password = match[2].partition(":")
-            host = _HOST.match(argument, match.end())[0]
-            account = (unquote(user), unquote(password))
+            host, account = match[3], (unquote(user), unquote(password))
             if accounts.setdefault(host, account) != account:
                 raise CredentialsError(
                     f"pip's arguments name two accounts for {host}; give one that may read everything there"
