@@ -215,6 +215,21 @@ options:
     description: For how long O(processes) have to stay up after they were started.
     type: int
     default: 5
+  uploads:
+    description:
+      - Directories of C(shared/) that a web server on this host serves. They get its group, and so do new files there.
+      - The unit's umask has to let the group read. What is there already is made readable once.
+    type: list
+    elements: str
+    default: []
+  uploads_group:
+    description: Group of the web server.
+    type: str
+    default: www-data
+  uploads_mounted:
+    description: Whether these directories, or C(shared/), are mounted. They have to be, and are left as they are.
+    type: bool
+    default: false
   requirements:
     description: Requirements file of the release to make a virtual environment from; empty for none.
     type: str

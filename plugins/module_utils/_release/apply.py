@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.foobar.webstack.plugins.module_utils._release import files, releases
+from ansible_collections.foobar.webstack.plugins.module_utils._release import files, releases, shared
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
 from ansible_collections.foobar.webstack.plugins.module_utils._release.differences import Difference, differences
 from ansible_collections.foobar.webstack.plugins.module_utils._release.switch import switch
@@ -31,7 +31,7 @@ def apply(deployment: Deployment, archive: Path | None) -> Outcome:
         if not releases.is_present(deployment):
             if archive is None:
                 return Outcome(missing=True)
-            _make_shared(deployment)
+            shared.make(deployment.at, *deployment.wanted.owner, deployment.wanted.uploads)
             releases.unpack(deployment, archive)
         found = differences(deployment)
         if not found:
@@ -49,17 +49,9 @@ def apply(deployment: Deployment, archive: Path | None) -> Outcome:
 
 def _change_without_restart(deployment: Deployment) -> None:
     stop_candidate(deployment)
-    _make_shared(deployment)
+    shared.make(deployment.at, *deployment.wanted.owner, deployment.wanted.uploads)
     releases.forget_accounts(deployment.at)
     for file in (*deployment.files, *deployment.units):
         if files.read(file.path) == file.content:
             file.path.chmod(file.mode)
             os.chown(file.path, os.geteuid(), os.getegid())
-
-
-def _make_shared(deployment: Deployment) -> None:
-    """What outlives releases. Whatever is confined as the application is cannot start without it."""
-    at, wanted = deployment.at, deployment.wanted
-    at.shared.mkdir(parents=True, exist_ok=True)
-    os.chown(at.shared, wanted.uid, wanted.gid)
-    at.shared.chmod(0o750)

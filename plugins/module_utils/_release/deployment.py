@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._release import companions, credentials, gunicorn, health
+from ansible_collections.foobar.webstack.plugins.module_utils._release import (
+    companions,
+    credentials,
+    gunicorn,
+    health,
+    shared,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import environment_text
 from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
 from ansible_collections.foobar.webstack.plugins.module_utils._release.systemd import Run, Systemd
@@ -57,6 +63,7 @@ class Wanted:
     processes: Sequence[companions.Process] = ()
     jobs: Sequence[companions.Job] = ()
     settle_seconds: float = 5
+    uploads: shared.Uploads = shared.NONE
     start_timeout: int = 30
     tls_ca: str = ""
     tls_name: str = ""
@@ -64,6 +71,11 @@ class Wanted:
     health_host: str = "localhost"
     requirements: Requirements = Requirements()
     keep: int = 5
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """The application's user and its group."""
+        return self.uid, self.gid
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,7 @@ class Deployment:
 
     def check(self) -> None:
         """Find out before anything is changed what systemd would not take. Raises ReleaseError."""
+        shared.check(self.at, self.wanted.uploads)
         companions.check(self.at, self.run, {file.path for file in self.units}, self.wanted.jobs)
 
     @property

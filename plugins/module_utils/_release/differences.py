@@ -6,7 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.foobar.webstack.plugins.module_utils._release import companions, environment, files, releases
+from ansible_collections.foobar.webstack.plugins.module_utils._release import (
+    companions,
+    environment,
+    files,
+    releases,
+    shared,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment, File
 
 # For how long what serves may be silent before it counts as broken.
@@ -34,10 +40,14 @@ def differences(deployment: Deployment) -> list[Difference]:
         found.extend(_of_file(deployment, file))
     found.extend(_of_units(deployment))
     found.extend(_of_service(deployment, healthy_so_far=not found))
-    shared = at.shared
-    if not (shared.is_dir() and (shared.stat().st_uid, shared.stat().st_mode & 0o7777) == (wanted.uid, 0o750)):
+    for place in shared.wrong(at, *wanted.owner, wanted.uploads):
         found.append(
-            Difference(str(shared), "absent or of another owner or mode\n", f"{wanted.user} 0750\n", activates=False)
+            Difference(
+                str(place.path),
+                "absent or of another owner, group or mode\n",
+                f"{wanted.user} {place.mode:04o}\n",
+                activates=False,
+            )
         )
     if at.candidate_unit.exists():
         found.append(Difference(str(at.candidate_unit), "left behind\n", "absent\n", activates=False))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import grp
 import pwd
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._release.companions import Job, Process
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Requirements, Wanted
+from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
+from ansible_collections.foobar.webstack.plugins.module_utils._release.shared import Uploads
 
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -62,6 +65,9 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
     "settle_seconds": {"type": "int", "default": 5},
+    "uploads": {"type": "list", "elements": "str", "default": []},
+    "uploads_group": {"type": "str", "default": "www-data"},
+    "uploads_mounted": {"type": "bool", "default": False},
     "requirements": {"type": "str", "default": ""},
     "pip_arguments": {"type": "list", "elements": "str", "default": []},
     "system_site_packages": {"type": "bool", "default": False},
@@ -92,6 +98,7 @@ def wanted(parameters: dict[str, Any], user: pwd.struct_passwd | None) -> Wanted
         processes=[Process(**process) for process in parameters["processes"]],
         jobs=[Job(**job) for job in parameters["jobs"]],
         settle_seconds=parameters["settle_seconds"],
+        uploads=_uploads(parameters),
         start_timeout=parameters["start_timeout"],
         tls_ca=parameters["tls_ca"],
         tls_name=parameters["tls_name"],
@@ -102,3 +109,16 @@ def wanted(parameters: dict[str, Any], user: pwd.struct_passwd | None) -> Wanted
         ),
         keep=parameters["keep"],
     )
+
+
+def _uploads(parameters: dict[str, Any]) -> Uploads:
+    if not parameters["uploads"]:
+        return Uploads()
+    try:
+        gid = grp.getgrnam(parameters["uploads_group"]).gr_gid
+    except KeyError:
+        raise ReleaseError(
+            f"the group {parameters['uploads_group']} does not exist on this host; set appserver_uploads_group to "
+            "that of the web server"
+        ) from None
+    return Uploads(parameters["uploads"], gid, parameters["uploads_mounted"])
