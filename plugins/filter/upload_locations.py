@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: upload_locations
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Locations of nginx for files that visitors have uploaded
 author: The foobar.webstack maintainers
 description:

@@ -2,98 +2,22 @@
 
 import io
 import json
-import os
-import re
 import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from connection import send_from
 from testinfra.host import Host
+from tiny_application import CA, SCENARIO, Deploy, version
 
 testinfra_hosts = ["ansible://appservers"]
+pytestmark = pytest.mark.usefixtures("as_converged")
 
-SCENARIO = Path(__file__).resolve().parents[1]
-HELLO = (SCENARIO / "files/hello/hello.py").read_text()
 STRANGE = json.loads((SCENARIO / "files/strange.json").read_text())
 TLS = "/etc/webstack/tls"
-CA = f"{TLS}/ca.pem"
-
-Deploy = Callable[..., "Run"]
-
-
-@dataclass
-class Run:
-    """What a run of the playbook said."""
-
-    status: int
-    output: str
-
-    @property
-    def changed(self) -> int:
-        return int(re.search(r"changed=(\d+)", self.output)[1])
-
-    def succeeded(self) -> "Run":
-        assert self.status == 0, self.output
-        return self
-
-    def failed(self, *reasons: str) -> "Run":
-        """It failed and named the reasons; the output is wrapped, so blanks do not count."""
-        assert self.status != 0, self.output
-        said = re.sub(r"\s+", " ", self.output)
-        for reason in reasons:
-            assert reason in said, self.output
-        return self
-
-
-@pytest.fixture
-def deploy(tmp_path: Path) -> Deploy:
-    """The role for the tiny application once more, from files made here."""
-
-    def run(*options: str, **variables: Any) -> Run:
-        if "files" in variables:
-            folder = tmp_path / "source"
-            subprocess.run(["rm", "-rf", folder], check=True)
-            for name, content in variables.pop("files").items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-            variables["source"] = {"type": "directory", "path": str(folder)}
-        done = subprocess.run(
-            [
-                Path(sys.executable).with_name("ansible-playbook"),
-                f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
-                f"--extra-vars={json.dumps({'release_' + name: value for name, value in variables.items()})}",
-                *options,
-                SCENARIO / "release.yml",
-            ],
-            env=os.environ | {"ANSIBLE_CONFIG": str(SCENARIO.parents[1] / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            cwd=SCENARIO,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Run(done.returncode, done.stdout)
-
-    return run
-
-
-@pytest.fixture
-def about(host: Host) -> Callable[[], dict[str, Any]]:
-    """What the application that serves says about itself."""
-
-    def ask(scheme: str = "https") -> dict[str, Any]:
-        (answer,) = send_from(host, port=8001, timeout=15, tls={"ca": CA} if scheme == "https" else None)
-        assert answer.status == 200, answer
-        return answer.json()
-
-    return ask
 
 
 @pytest.fixture
@@ -115,31 +39,6 @@ def stream(host: Host) -> Iterator[Callable[[], dict[str, Any]]]:
 
     yield stop
     host.check_output("touch %s; systemctl stop load || true", end)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def as_converged() -> Iterator[None]:
-    """Whoever comes next finds the scenario as it was converged."""
-    yield
-    subprocess.run(
-        [
-            Path(sys.executable).with_name("ansible-playbook"),
-            f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
-            SCENARIO / "converge.yml",
-        ],
-        env=os.environ | {"ANSIBLE_CONFIG": str(SCENARIO.parents[1] / "ansible.cfg")},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-
-
-def version(name: str, **changes: str) -> dict[str, str]:
-    """The files of a version of the application, with lines changed."""
-    text = HELLO.replace('VERSION = "one"', f'VERSION = "{name}"')
-    for before, after in changes.items():
-        assert before in text
-        text = text.replace(before, after)
-    return {"hello.py": text}
 
 
 class TestAsConverged:
