@@ -142,3 +142,21 @@ def test_nothing_is_left_of_a_trial(host: Host, applications: dict[str, dict[str
     for name in applications:
         assert host.run("systemctl cat %s-candidate", name).rc != 0
         assert not host.file(f"/srv/www/{name}/.switching").exists
+
+
+def test_what_runs_beside_it_is_up_and_confined(host: Host, applications: dict[str, dict[str, Any]]) -> None:
+    """Processes and timers, and the services of jobs: each of the release that serves, as the application's user."""
+    for name in applications:
+        release = host.check_output("readlink -f /srv/www/%s/current", name)
+        found = host.run("grep -l '^Application=%s$' /etc/systemd/system/%s-*", name, name).stdout.split()
+        units = {path.rpartition("/")[2]: host.file(path).content_string for path in found}
+        enabled = {unit for unit, text in units.items() if "\n[Install]\n" in text}
+        assert {
+            unit for unit in enabled if not (host.service(unit).is_running and host.service(unit).is_enabled)
+        } == set()
+        for unit, text in units.items():
+            if unit.endswith(".service"):
+                assert f"WorkingDirectory={release}\n" in text
+                assert f"\nUser={name}\n" in text
+                verdict = host.check_output("systemd-analyze security --no-pager %s", unit)
+                assert float(re.search(r"Overall exposure level.*: ([\d.]+)", verdict)[1]) <= EXPOSURE, verdict
