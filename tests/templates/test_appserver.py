@@ -111,10 +111,41 @@ def test_a_virtual_environment_is_the_releases_own(unit) -> None:
     assert command in lines(unit(appserver_requirements="requirements.txt"))
 
 
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("sync", "sync"),
+        ("uvicorn", "uvicorn_worker.UvicornWorker"),
+        ("uvicorn.workers.UvicornWorker", "uvicorn.workers.UvicornWorker"),
+        ("gevent", "gevent"),
+    ],
+)
+def test_worker_classes_by_their_names(config, named, found) -> None:
+    text = config(appserver_worker_class=named)
+    assert f'worker_class = "{found}"' in lines(text)
+    # What was made before of the classes that it replaces would block, and never end.
+    assert text.find("monkey.patch_all()") < text.find("import os")
+    assert ("monkey.patch_all()" in text) == (named == "gevent")
+
+
+@pytest.mark.parametrize(("most", "line"), [(4094, 4094), (8190, 8190), (16384, 0)])
+def test_headers_as_large_as_the_proxies_let_pass(config, most, line) -> None:
+    """gunicorn takes any number above 8190 for 8190, which a URL may exceed; HAProxy lets pass 101 headers."""
+    text = lines(config(appserver_max_header_size=most))
+    assert f"limit_request_line = {line}" in text
+    assert f"limit_request_field_size = {most}" in text
+    assert "limit_request_fields = 128" in text
+
+
+def test_no_control_socket(config) -> None:
+    """gunicorn makes one from 25.1 on, where the application may not write."""
+    assert "control_socket_disable = True" in lines(config())
+
+
 def test_further_directives_come_last(unit) -> None:
     """systemd takes the last word."""
     text = lines(unit(**VARIANTS["further directives"]))
-    assert text[-9:-4] == [
+    assert text[-10:-5] == [
         "MemoryDenyWriteExecute=false",
         "MemoryMax=512M",
         "ReadWritePaths=/var/lib/a",
@@ -194,8 +225,10 @@ class TestTls:
         (folder / "new.pem").rename(folder / certificate)
 
     @pytest.fixture
-    def loaded(self, config, folder) -> dict[str, Any]:
+    def loaded(self, config, folder, monkeypatch) -> dict[str, Any]:
         """The configuration as gunicorn has it once it has started."""
+        # Python has it up to 3.11, and it is replaced for gunicorn 20.1.
+        monkeypatch.setattr(ssl, "wrap_socket", lambda *_arguments, **options: options, raising=False)
         found: dict[str, Any] = {}
         files = {"certificate": f"{folder}/certificate.pem", "key": f"{folder}/key.pem"}
         exec(config(appserver_tls=files), found)  # noqa: S102
@@ -236,6 +269,74 @@ class TestTls:
             with context.wrap_socket(end, server_side=True, do_handshake_on_connect=False) as ours:
                 ours.sendall(ours.recv(100))
         end.close()
+
+    def test_a_context_made_once_for_all_shows_each_certificate_that_comes(self, loaded, folder) -> None:
+        """As uvicorn's workers have it, and gunicorn's asgi: an event loop makes connections of it, without sockets."""
+        settings = SimpleNamespace(ssl_certfile="c", ssl_keyfile="k", ssl=None, load=lambda: calls.append("load"))
+        calls: list[str] = []
+        loaded["post_worker_init"](SimpleNamespace(config=settings))
+        settings.load()
+        assert calls == ["load"]
+        # It would read the files itself, in the middle of an exchange, too.
+        assert (settings.ssl_certfile, settings.ssl_keyfile) == (None, None)
+        loaded["post_worker_init"](SimpleNamespace())
+
+        def shown() -> bytes:
+            client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+            there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+            ends = [client.wrap_bio(back, there), settings.ssl.wrap_bio(there, back, server_side=True)]
+            for end in ends * 2:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    end.do_handshake()
+            return ends[0].getpeercert(True)
+
+        before = shown()
+        self.issue(folder, "certificate.pem", "key.pem")
+        assert shown() != before
+        assert shown() == shown()
+
+    def test_a_slow_client_gets_all_of_it_and_its_worker_lives(self, loaded) -> None:
+        """Red with a worker whose notices stop while it sends: gunicorn kills it, and a large download ends early."""
+        notices: list[float] = []
+        loaded["post_fork"](None, SimpleNamespace(tmp=SimpleNamespace(notify=lambda: notices.append(time.monotonic()))))
+        loaded["SILENCE"] = 0.1
+        content = b"x" * 4_000_000
+        ends = socket.socketpair()
+
+        def work() -> None:
+            with loaded["ssl_context"](None, None).wrap_socket(ends[0], server_side=True) as ours:
+                ours.recv(100)
+                ours.sendall(content)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+        with client.wrap_socket(ends[1], suppress_ragged_eofs=True) as ours:
+            ours.sendall(b"hello")
+            time.sleep(1)
+            until = len(notices)
+            assert until > 5
+            received = 0
+            while got := ours.recv(65536):
+                received += len(got)
+        worker.join(5)
+        assert received == len(content)
+
+    def test_gunicorn_of_debian_12_gets_it_too(self, loaded, folder) -> None:
+        """It has no hook: it hands the files to a function of Python, at each connection."""
+        options = {"certfile": loaded["certfile"], "keyfile": loaded["keyfile"], "do_handshake_on_connect": False}
+        with_hook = loaded["ssl_context"]
+        loaded["ssl_context"] = lambda *_nothing: SimpleNamespace(
+            wrap_socket=lambda end, **_: ssl.wrap_socket(end, server_side=True, **options)  # noqa: S504
+        )
+        first = self.speak(loaded, ssl.create_default_context())
+        (folder / "key.pem").unlink()
+        assert self.speak(loaded, ssl.create_default_context()).certificate == first.certificate
+        loaded["ssl_context"] = with_hook
+        # Whoever else calls it is none of our business.
+        assert ssl.wrap_socket(None, certfile="other.pem") == {"server_side": False, "certfile": "other.pem"}  # noqa: S504
 
     def test_gunicorn_takes_the_hook(self, settings) -> None:
         found = settings(appserver_tls={"certificate": "/tls/c.pem", "key": "/tls/k.pem"})
