@@ -427,6 +427,30 @@ def certificates(tmp_path_factory) -> Path:
     return folder
 
 
+def test_health_is_asked_as_through_the_proxies() -> None:
+    """Django with SECURE_SSL_REDIRECT sends everybody else to HTTPS; gunicorn, too, has to be told on a socket."""
+    asked: list[Any] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers)
+            self.send_response(204 if self.headers["X-Forwarded-Proto"] == "https" else 301)
+            self.end_headers()
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        connect = lambda timeout: health.Connection(server.server_address[:2], timeout)  # noqa: E731
+        assert ask(connect, "/healthz", "shop.example", 5) is None
+        server.shutdown()
+    (headers,) = asked
+    assert headers.get_all("Host") == ["shop.example"]
+    assert headers["X-Forwarded-Host"] == "shop.example"
+    assert headers["X-Forwarded-For"] == headers["X-Real-IP"] == "127.0.0.1"
+
+
 class TestTls:
     @pytest.fixture
     def port(self, certificates) -> Iterator[int]:

@@ -61,6 +61,10 @@ class Connection(http.client.HTTPConnection):
             self.sock = self.tls.wrap(self.sock)
 
 
+# What the proxies add to a request: an application that sends visitors to HTTPS, or looks at their address, is as
+# healthy as it is for them.
+_AS_FROM_A_PROXY = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1"}
+
 Connect = Callable[[float], http.client.HTTPConnection]
 """Makes a connection with a timeout in seconds."""
 
@@ -68,8 +72,15 @@ Connect = Callable[[float], http.client.HTTPConnection]
 def ask(connect: Connect, uri: str, host: str, timeout: float) -> str | None:
     """None when it answers 2xx; otherwise what it does instead."""
     connection = connect(timeout)
+    headers = {
+        "Host": host,
+        "User-Agent": "foobar.webstack",
+        **_AS_FROM_A_PROXY,
+        "X-Forwarded-Host": host,
+        "Connection": "close",
+    }
     try:
-        connection.request("GET", uri, headers={"Host": host, "User-Agent": "foobar.webstack", "Connection": "close"})
+        connection.request("GET", uri, headers=headers)
         answer = connection.getresponse()
         body = answer.read(400).decode(errors="replace").strip()
     except TimeoutError:

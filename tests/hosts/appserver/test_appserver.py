@@ -18,14 +18,14 @@ found = {}
 for config in pathlib.Path('/etc/appserver').glob('*/gunicorn.conf.py'):
     name = config.parent.name
     unit = pathlib.Path(f'/etc/systemd/system/{name}.service').read_text()
-    told = dict(re.findall('^(Health|TrustedBy|ServerName)=(.*)$', unit, re.MULTILINE))
+    told = dict(re.findall('^(Health|HealthHost|TrustedBy|ServerName)=(.*)$', unit, re.MULTILINE))
     assigned = [node for node in ast.parse(config.read_text()).body if isinstance(node, ast.Assign)]
     literal = {node.targets[0].id: node.value for node in assigned}
     address, _, port = ast.literal_eval(literal['bind'])[0].rpartition(':')
     address = {'0.0.0.0': '127.0.0.1', '[::]': '::1'}.get(address, address).strip('[]')
     files = [ast.literal_eval(literal[file]) for file in ('certfile', 'keyfile') if file in literal]
-    found[name] = {'address': address, 'port': int(port), 'health': told['Health'], 'files': files,
-                   'trusted': told.get('TrustedBy'), 'name': told.get('ServerName')}
+    found[name] = {'address': address, 'port': int(port), 'health': told['Health'], 'host': told['HealthHost'],
+                   'files': files, 'trusted': told.get('TrustedBy'), 'name': told.get('ServerName')}
 print(json.dumps(found))
 """
 
@@ -43,7 +43,7 @@ if told['trusted'] and sys.argv[2] != 'clear':
         tls.minimum_version, tls.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
         tls.set_ciphers('ALL:@SECLEVEL=0')
     sock = tls.wrap_socket(sock, server_hostname=told['name'] or None)
-connection = http.client.HTTPConnection('localhost')
+connection = http.client.HTTPConnection(told['host'])
 connection.sock = sock
 connection.request('GET', told['health'])
 print(connection.getresponse().status)
