@@ -6,6 +6,7 @@ The template writes it down. Values are as the user gave them; the template quot
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.nginx.model import (
@@ -18,6 +19,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.nginx.model import
     UpstreamServer,
     bracketed,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.nginx.times import shortest
 from ansible_collections.foobar.webstack.plugins.plugin_utils.records import as_data
 
 # The client has no say in what names it: what it sent is overwritten or, where empty, not passed on.
@@ -34,14 +36,38 @@ _REQUEST_HEADERS = {
 }
 _UPGRADE = {"Connection": "$webstack_connection", "Upgrade": "$http_upgrade"}
 
+WEBSOCKET_SILENCE = "1h"
+"""For how long an upgraded connection may be silent where nothing is said: as long as the role haproxy has it."""
+
 MAX_FAILS = 5
 """Failures after which a server is left alone. It is then tried by one request first, and the others go elsewhere."""
 
 
-def site_data(configuration: Configuration, *, http2_directive: bool) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Retries:
+    """Until when a request may be passed to another server.
+
+    nginx has one word for a server that cannot be reached in time and for one that does not answer in time. Where only
+    the former is meant, no request is passed on that is as old as a server may be silent.
+    """
+
+    next_upstream_timeout: str
+    read_timeout: str
+    on_timeout: bool = False
+
+    def within(self, read_timeout: str) -> str:
+        """The age at which a request is passed on no more, where a server may be silent for `read_timeout`."""
+        return self.next_upstream_timeout if self.on_timeout else shortest([self.next_upstream_timeout, read_timeout])
+
+
+def site_data(configuration: Configuration, *, http2_directive: bool, retries: Retries) -> list[dict[str, Any]]:
     """Each site as the template writes it. `http2_directive` says whether this nginx has it (from 1.25.1 on)."""
     upstreams = {upstream.name: upstream for upstream in configuration.upstreams}
-    return [_site(site, number, upstreams, http2_directive) for number, site in enumerate(configuration.sites)]
+    return [
+        _site(site, number, http2_directive)
+        | {"proxy": [_proxied(proxied, site, upstreams, retries) for proxied in site.proxy]}
+        for number, site in enumerate(configuration.sites)
+    ]
 
 
 def unknown_names(configuration: Configuration) -> list[dict[str, Any]]:
@@ -74,7 +100,7 @@ def upstream_data(configuration: Configuration) -> list[dict[str, Any]]:
     ]
 
 
-def _site(site: Site, number: int, upstreams: Mapping[str, Upstream], http2_directive: bool) -> dict[str, Any]:
+def _site(site: Site, number: int, http2_directive: bool) -> dict[str, Any]:
     # A header that is sent unless the upstream sent it: its variable is empty then, and nginx sends no empty header.
     variables = {name: f"$webstack_default_{number}_{index}" for index, name in enumerate(site.default_headers)}
     headers = site.headers | variables
@@ -92,7 +118,6 @@ def _site(site: Site, number: int, upstreams: Mapping[str, Upstream], http2_dire
             for name, value in site.default_headers.items()
         ],
         "static": [_static(static, headers) for static in site.static],
-        "proxy": [_proxied(proxied, site, upstreams) for proxied in site.proxy],
     }
 
 
@@ -114,12 +139,15 @@ def _static(static: Static, site_headers: Mapping[str, str]) -> dict[str, Any]:
     return as_data(static) | {"location": location, "headers": inherited | own if own else {}}
 
 
-def _proxied(proxied: Proxied, site: Site, upstreams: Mapping[str, Upstream]) -> dict[str, Any]:
+def _proxied(proxied: Proxied, site: Site, upstreams: Mapping[str, Upstream], retries: Retries) -> dict[str, Any]:
     upstream = upstreams.get(proxied.upstream)
     defaults = _REQUEST_HEADERS | (_UPGRADE if proxied.websocket else {})
+    read_timeout = proxied.read_timeout or (WEBSOCKET_SILENCE if proxied.websocket else None)
     return as_data(proxied) | {
         "tls": as_data(upstream.tls) if upstream and upstream.tls else None,
         "request_headers": defaults | site.request_headers | proxied.request_headers,
+        "read_timeout": read_timeout,
+        "next_upstream_timeout": retries.within(read_timeout or retries.read_timeout),
     }
 
 
