@@ -196,7 +196,8 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "many of everything": {
         "haproxy_maxconn": 1000,
         "haproxy_threads": 2,
-        "haproxy_global_extra": ["tune.bufsize 32768"],
+        "haproxy_max_header_size": 32768,
+        "haproxy_global_extra": ["tune.http.maxhdr 200"],
         "haproxy_defaults_extra": ["option log-health-checks"],
         "haproxy_extra": ["userlist staff", "    user ann insecure-password secret"],
         "haproxy_frontends": [
