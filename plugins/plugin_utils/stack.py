@@ -25,6 +25,12 @@ APP_PORTS = range(1024, 2**16)
 """An application server does not run as root, and so opens no port below."""
 
 
+HEADER_SIZES = range(16384, 49152 + 1)
+"""HTTP/2 needs buffers of 16384 bytes for its frames. The parser h11 of uvicorn refuses headers above 65536 bytes, with
+those that proxies add."""
+RESPONSE_TIMEOUTS = range(1, 86400 + 1)
+
+
 @dataclass(frozen=True)
 class Rule:
     """A variable, whether a value is one that it may have, and what to set it to instead."""
@@ -34,14 +40,37 @@ class Rule:
     fix: str
 
 
+# fmt: off
+TAKEN_NAMES = frozenset(
+    (
+        # Users of Debian, and users and services of the stack's programs.
+        "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "backup",
+        "list", "irc", "nobody", "ssh", "sshd", "cron", "dbus", "haproxy", "nginx", "mysql", "mysqld",
+        "prometheus", "webstack",
+        # Accounts and databases of MySQL.
+        "replication", "clone", "verbs", "monitoring", "information_schema", "performance_schema",
+    )
+)
+# fmt: on
+"""Names that an application, its user, its database and its account cannot have."""
+
+
+def _is_app_name(value: Any) -> bool:
+    # MySQL takes 32 characters for an account, and that of the migrations is called <name>_migrate.
+    return _matching(r"[a-z][a-z0-9_]{0,23}")(value) and value not in TAKEN_NAMES
+
+
 def _matching(pattern: str) -> Callable[[Any], bool]:
     wanted = re.compile(pattern)
     return lambda value: isinstance(value, str) and wanted.fullmatch(value) is not None
 
 
-def _is_app_port(value: Any) -> bool:
-    number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value) else value
-    return isinstance(number, int) and not isinstance(number, bool) and number in APP_PORTS
+def _in(numbers: range) -> Callable[[Any], bool]:
+    def good(value: Any) -> bool:
+        number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,5}", value) else value
+        return isinstance(number, int) and not isinstance(number, bool) and number in numbers
+
+    return good
 
 
 def _has_its_files(certificate: Mapping[str, Any]) -> bool:
@@ -65,13 +94,25 @@ RULES = (
     ),
     Rule(
         "webstack_app_name",
-        # MySQL takes 32 characters for an account, and that of the migrations is called <name>_migrate.
-        _matching(r"[a-z][a-z0-9_]{0,23}"),
-        "at most 24 lower-case letters, digits and underscores, the first a letter",
+        _is_app_name,
+        "at most 24 lower-case letters, digits and underscores, the first a letter, and no name of the system, such as "
+        "mysql or backup",
     ),
-    Rule("webstack_app_port", _is_app_port, f"a port from {APP_PORTS[0]} to {APP_PORTS[-1]}"),
+    Rule("webstack_app_port", _in(APP_PORTS), f"a port from {APP_PORTS[0]} to {APP_PORTS[-1]}"),
     Rule("webstack_health_uri", _matching(r"/[!-~]*"), "a path that begins with /"),
     Rule("webstack_max_body_size", _matching(r"[1-9][0-9]*[kKmMgG]?"), "a size such as 10m"),
+    Rule(
+        "webstack_max_header_size",
+        _in(HEADER_SIZES),
+        f"a number of bytes from {HEADER_SIZES[0]} to {HEADER_SIZES[-1]}",
+    ),
+    Rule(
+        "webstack_response_timeout",
+        _in(RESPONSE_TIMEOUTS),
+        f"a number of seconds from {RESPONSE_TIMEOUTS[0]} to {RESPONSE_TIMEOUTS[-1]}",
+    ),
+    # HAProxy and nginx both read it.
+    Rule("webstack_drain_timeout", _matching(r"[1-9][0-9]*[smhd]"), "a time such as 30s, 10m or 1h"),
     Rule(
         "webstack_trusted_proxies",
         lambda value: all(is_trustable(network) for network in value),

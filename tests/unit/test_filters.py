@@ -279,4 +279,4 @@ def test_documentation_is_complete(documents: dict[str, dict[str, Any]], name: s
     assert document["short_description"]
     assert document["description"]
     assert document["author"]
-    assert documents[name]["return"]["_value"]["type"] in ("str", "list", "dict")
+    assert documents[name]["return"]["_value"]["type"] in ("str", "int", "list", "dict")
