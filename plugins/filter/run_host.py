@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: run_host
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: On which application host a command runs that somebody runs once
 author: The foobar.webstack maintainers
 description:
