@@ -1,5 +1,6 @@
 """What the checks of the tiny application share."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,3 +38,33 @@ def as_converged() -> Iterator[None]:
     """Whoever comes next finds the scenario as it was converged."""
     yield
     ansible("ansible-playbook", SCENARIO / "converge.yml").succeeded()
+
+
+@pytest.fixture
+def stream(host: Host) -> Iterator[Callable[[], dict[str, Any]]]:
+    """A steady stream of requests from now on; called, it ends and tells how they ended."""
+    end, report = "/run/load.end", "/run/load.report"
+    host.check_output("rm -f %s %s", end, report)
+    host.check_output(
+        "systemd-run --quiet --unit=load -p StandardOutput=file:%s load --port=8001 --path=/healthz --ca=%s --until=%s"
+        " --new --clients=6 --pause=0.05 --json=version",
+        report,
+        CA,
+        end,
+    )
+
+    def stop() -> dict[str, Any]:
+        host.check_output("touch %s; while systemctl is-active --quiet load; do sleep 0.1; done", end)
+        return json.loads(host.file(report).content_string)
+
+    yield stop
+    host.check_output("touch %s; systemctl stop load || true", end)
+
+
+@pytest.fixture
+def shown(self, host: Host) -> Callable[[], str]:
+    """SHA-256 of the certificate that is shown."""
+    command = (
+        "openssl s_client -connect 127.0.0.1:8001 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256"
+    )
+    return lambda: host.check_output(command).partition("=")[2].replace(":", "").lower()
