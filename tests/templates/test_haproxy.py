@@ -568,6 +568,7 @@ def test_tcp_has_nothing_of_http(configuration: Callable[..., str]) -> None:
 
 
 def test_nothing_is_repeated_when_no_method_may_be(configuration: Callable[..., str]) -> None:
+    assert "retry-on conn-failure empty-response" in section(configuration(**SCENARIOS["one site"]), "defaults")
     rendered = configuration(**SCENARIOS["one site"], haproxy_retry_methods=[])
     assert "http-request disable-l7-retry" in section(rendered, "backend web")
 

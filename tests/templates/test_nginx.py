@@ -227,6 +227,17 @@ def test_post_is_never_repeated(render):
         assert re.findall(r"proxy_next_upstream (.*);", text) == ["error timeout"]
 
 
+def test_headers_are_as_large_both_ways(render):
+    """Of requests, from clients, and of responses, from upstreams: cookies go in both directions."""
+    text = render({"nginx_max_header_size": 32768, **SCENARIOS["typical"]})
+    assert "large_client_header_buffers 4 32768;" in text
+    assert dict(re.findall(r"proxy_(b\w+_size|buffers) (.*);", text)) == {
+        "buffer_size": "32768",
+        "buffers": "8 32768",
+        "busy_buffers_size": "65536",
+    }
+
+
 def test_trust_is_for_the_load_balancers_alone(render):
     assert re.findall(r"set_real_ip_from (.*);", render(SCENARIOS["typical"])) == ["198.18.0.11"]
     assert "set_real_ip_from" not in render({})

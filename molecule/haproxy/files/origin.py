@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """A web server that says who it is, and drops the connection of every request for /drop unanswered, but notes it.
 
+So it does with /silent, where it says nothing for three seconds before.
+
 It speaks TLS if there is a certificate for its port.
 """
 
 import ssl
 import subprocess
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -22,10 +25,11 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         if length := int(self.headers.get("Content-Length", 0)):
             self.rfile.read(length)
-        if self.path.startswith("/drop"):
+        if self.path.startswith(("/drop", "/silent")):
             with NOTES.open("a") as notes:
                 notes.write(f"{self.command} {self.path}\n")
             self.close_connection = True
+            time.sleep(3 if self.path.startswith("/silent") else 0)
             return
         body = f"{self.headers.get('X-Forwarded-For')} {self.headers.get('X-Forwarded-Proto')}\n".encode()
         self.send_response(200)

@@ -61,7 +61,9 @@ def test_server_that_dies_or_hangs_is_not_noticed(
 ) -> None:
     """Not one of a steady stream of GETs fails. Red without redispatch, without empty-response (a killed server's last
     requests) and without response-timeout (those that a hung one never answers)."""
-    edit("s/timeout server .*/timeout server 1s/")
+    edit(
+        "s/timeout server .*/timeout server 1s/", "s/retry-on .*/retry-on conn-failure empty-response response-timeout/"
+    )
     host.check_output("systemctl reload haproxy")
     try:
         report = load(2000, f"systemctl kill --signal={signal} origin@9001")
@@ -79,6 +81,15 @@ def test_get_that_was_dropped_is_sent_to_the_others(host: Host, get: Get) -> Non
     asked = dropped(host, f"GET {path}")
     assert min(asked.values()) >= 1
     assert sum(asked.values()) == 1 + RETRIES
+
+
+def test_get_that_takes_too_long_is_not_sent_to_the_others(host: Host, get: Get, edit: Callable[..., None]) -> None:
+    """A page that is slow on each of them was made four times. Red with response-timeout in retry-on."""
+    edit("s/timeout server .*/timeout server 1s/")
+    host.check_output("systemctl reload haproxy")
+    path = f"/silent/{uuid4()}"
+    assert get(path)[0] == 504
+    assert sum(dropped(host, f"GET {path}").values()) == 1
 
 
 def test_post_that_was_sent_is_never_repeated(host: Host, get: Get) -> None:

@@ -6,6 +6,7 @@ upstream.py PORT[-CERTIFICATE]: with the name of a certificate it speaks TLS.
 import json
 import ssl
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PORT, CERTIFICATE = int(sys.argv[1].partition("-")[0]), sys.argv[1].partition("-")[2]
@@ -26,6 +27,8 @@ class Handler(BaseHTTPRequestHandler):
         connections.add(self.client_address[1])
         if CERTIFICATE and self.connection.session_reused:
             resumed.add(self.client_address[1])
+        if self.path.startswith("/silent"):
+            time.sleep(3)
         if self.path.startswith("/break-off"):
             self.close_connection = True
             return

@@ -227,6 +227,13 @@ def test_get_that_was_broken_off_is_asked_of_the_next_server(request_, requests)
     assert [upstream(requests, port)["seen"].count(f"GET {path}") for port in (9001, 9002)] == [1, 1]
 
 
+def test_get_that_takes_too_long_is_not_sent_to_the_next(request_, requests):
+    """Catches proxy_next_upstream timeout for what a server does not answer: a slow page is slow on each of them."""
+    path = f"/silent/{uuid4()}"
+    assert request_(path=path).status == 504
+    assert [upstream(requests, port)["seen"].count(f"GET {path}") for port in (9001, 9002)] == [1, 0]
+
+
 def test_post_that_was_sent_is_never_sent_again(request_, requests):
     """Catches proxy_next_upstream non_idempotent."""
     path = f"/break-off/{uuid4()}"
