@@ -1,12 +1,16 @@
 """Tokens of an index or a repository: in no file that others read, on no command line, in no message."""
 
 import base64
+import http.server
 import json
 import netrc
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.action.app_release import ActionModule
@@ -46,6 +50,50 @@ def test_accounts_are_found_in_text(text, stored, shown) -> None:
 def test_a_token_is_what_must_not_be_shown() -> None:
     found = credentials.secrets_of([INDEX, "--extra-index-url=https://token2@h/s", "https://h/"])
     assert found == {"reader:canary%2F1", "canary%2F1", "canary/1", "token2"}
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[int, list[bytes]]]:
+    """A server that wants an account: its port, and with which ones it was asked."""
+    accounts = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            given = self.headers.get("Authorization")
+            if given:
+                accounts.append(base64.b64decode(given.split()[1]))
+            self.send_response(404 if given else 401)
+            self.send_header("WWW-Authenticate", "Basic realm=x")
+            self.end_headers()
+
+        def log_message(self, *_arguments: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server.server_port, accounts
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("account", "sent"), [("tok", b"tok:"), ("u:p%22w%20x", b'u:p"w x')])
+class TestPrograms:
+    """pip and git themselves, which are to find the account where it is put."""
+
+    def test_pip(self, tmp_path, asked, account, sent) -> None:
+        port, accounts = asked
+        given = credentials.for_pip(["--index-url", f"http://{account}@127.0.0.1:{port}/simple"])
+        (tmp_path / ".netrc").write_text(given.netrc)
+        command = [sys.executable, "-m", "pip", "--isolated", "--no-input", "download", *given.arguments, "nothing"]
+        home = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        subprocess.run(command, env=home, cwd=tmp_path, capture_output=True, check=False)
+        assert account not in str(command)
+        assert set(accounts) == {sent}
+
+    def test_git(self, tmp_path, asked, account, sent) -> None:
+        port, accounts = asked
+        with pytest.raises(SourceError):
+            find_commit(f"http://{account}@127.0.0.1:{port}/shop.git", "main")
+        assert set(accounts) == {sent}
 
 
 class TestPip:
