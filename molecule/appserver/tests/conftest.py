@@ -62,7 +62,7 @@ def stream(host: Host) -> Iterator[Callable[[], dict[str, Any]]]:
 
 
 @pytest.fixture
-def shown(self, host: Host) -> Callable[[], str]:
+def shown(host: Host) -> Callable[[], str]:
     """SHA-256 of the certificate that is shown."""
     command = (
         "openssl s_client -connect 127.0.0.1:8001 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256"
