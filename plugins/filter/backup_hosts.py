@@ -5,7 +5,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: backup_hosts
 version_added: 1.0.0
-short_description: Which database host makes a backup or a restore
+short_description: Which database host makes a backup or a restore, or repairs a repository
 author: The foobar.webstack maintainers
 description:
   - Chooses from what each host's C(mysql-backup state) has printed. A replica whose replication runs comes first, then
@@ -26,7 +26,7 @@ hosts: >-
   {{ [{'stdout': '{"host": "db1", "rank": 1, "writable": true}'},
       {'stdout': '{"host": "db2", "rank": 0, "writable": false}'}]
      | foobar.webstack.backup_hosts }}
-# => {'backup': 'db2', 'restore': 'db2', 'writable': ['db1'], 'errors': []}
+# => {'backup': 'db2', 'restore': 'db2', 'repair': ['db2', 'db1'], 'writable': ['db1'], 'errors': []}
 """
 
 RETURN = r"""
@@ -40,6 +40,10 @@ _value:
     restore:
       description: The host on which a restore is made.
       type: str
+    repair:
+      description: The hosts that repair repositories, one for each.
+      type: list
+      elements: str
     writable:
       description: The hosts whose servers take writes.
       type: list

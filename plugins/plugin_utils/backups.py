@@ -19,6 +19,8 @@ class Hosts:
     """Whose server is backed up."""
     restore: str
     """On which a restore is made. Any will do, the same preferred."""
+    repair: tuple[str, ...]
+    """On which a damaged repository is repaired: one for each repository, the one that makes its backups."""
     writable: tuple[str, ...]
     """All whose servers take writes."""
     errors: tuple[str, ...]
@@ -35,9 +37,13 @@ def backup_hosts(answers: Iterable[Mapping[str, Any]]) -> Hosts:
         elif error := str(answer.get("stderr") or answer.get("msg") or "").strip():
             said.append(error)
     servers.sort(key=lambda server: int(server["rank"]))
+    repositories: dict[str, str] = {}
+    for server in servers:
+        repositories.setdefault(server.get("repository", server["host"]), server["host"])
     return Hosts(
         backup=next((server["host"] for server in servers if server["rank"] != UNFIT), ""),
         restore=next((server["host"] for server in servers), ""),
+        repair=tuple(repositories.values()),
         writable=tuple(server["host"] for server in servers if server["writable"]),
         errors=tuple(said),
     )

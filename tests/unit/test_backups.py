@@ -41,6 +41,24 @@ def test_those_that_take_writes_are_listed_and_those_without_an_answer_are_quote
     assert found["errors"] == ["mysql-backup state: mysql: access denied", "no route"]
 
 
+def of(answer_, repository):
+    return {"stdout": json.dumps({**json.loads(answer_["stdout"]), "repository": repository})}
+
+
+@pytest.mark.parametrize(
+    ("answers", "repair"),
+    [
+        ([of(SOURCE, "shared"), of(REPLICA, "shared"), SILENT], ["db2"]),
+        ([of(SOURCE, "of db1"), of(REPLICA, "of db2")], ["db2", "db1"]),
+        ([of(STOPPED, "shared")], ["db3"]),
+        ([SILENT], []),
+    ],
+)
+def test_each_repository_is_repaired_once_by_who_makes_its_backups(answers, repair) -> None:
+    """Red where two hosts repair the one they share, or a host's own is left damaged."""
+    assert backup_hosts(answers)["repair"] == repair
+
+
 @pytest.mark.parametrize("stdout", ["{", '{"host": "db1"}'])
 def test_another_answer_is_refused(stdout) -> None:
     with pytest.raises(AnsibleFilterError, match="another answer than expected"):

@@ -288,6 +288,51 @@ def test_a_corrupted_repository_is_found_out(db1, db2):
     assert db2.status["verify"]["ok"] is True
 
 
+def test_nothing_is_repaired_where_nothing_is_damaged(play):
+    done = play("repair_backups.yml")
+    assert done.returncode == 0, done.stdout
+    assert "bk-db2: nothing is damaged, and nothing was changed." in " ".join(done.stdout.split())
+    assert changed(done) == 0
+
+
+def test_a_repository_whose_largest_file_is_cut_off_is_repaired(db1, db2, play, archived):
+    """Every backup fails and names the verb; it says what is lost, and afterwards all is green. Nothing is lost twice."""
+    db1.sql(INSERT.format("before the damage"))
+    archived()
+    pack = db1.host.check_output(f"find {REPOSITORY}/data -type f -printf '%s %p\\n' | sort -n | tail -1").split()[1]
+    db1.host.check_output(f"chmod u+w {pack}; truncate --size={db1.host.file(pack).size // 2} {pack}")
+    failed = play("backup.yml")
+    assert failed.returncode != 0
+    said = " ".join(failed.stdout.split())
+    assert "the repository of the backups is damaged: a file of it is cut off" in said
+    assert "Run playbooks/repair_backups.yml" in said
+    assert db2.status["backup"]["ok"] is False
+
+    check = play("repair_backups.yml", "--check")
+    assert check.returncode == 0, check.stdout
+    assert "the repository is damaged (1 file with data cut off or changed)" in " ".join(check.stdout.split())
+    assert changed(check) == 0
+    db1.sql(INSERT.format("after the damage"))
+    done = play("repair_backups.yml")
+    assert done.returncode == 0, done.stdout
+    said = " ".join(done.stdout.split())
+    assert re.search(r"is repaired\. Lost: [0-9a-f]{8} \(", said), said
+    assert "From now on every moment can be restored again." in said
+    for server in (db1, db2):
+        assert server.host.check_output("systemctl list-units --failed --plain --no-legend 'mysql-backup*'") == ""
+    assert all(db2.status[part]["ok"] for part in ("backup", "archive", "verify", "repair")), db2.status
+
+    db1.sql(INSERT.format("after the repair"))
+    archived()
+    report = db2.restore("--databases=guestbook")
+    text = db2.host.file(report["dumps"][0]["file"]).content_string
+    assert all(f"{when} the " in text for when in ("before", "after"))
+    assert "after the repair" in text
+    assert play("backup.yml").returncode == 0
+    again = play("repair_backups.yml")
+    assert "nothing is damaged" in " ".join(again.stdout.split()), again.stdout
+
+
 ENVIRONMENT = "/etc/mysql-backup/environment"
 
 

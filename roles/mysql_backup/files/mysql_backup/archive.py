@@ -76,7 +76,7 @@ def _have(host: Host) -> GtidSet:
         bases, logs = host.repository.contents()
         covered = union(log.gtids for log in logs)
         oldest, newest = (bases[0].low, bases[-1].low) if bases else (GtidSet(), GtidSet())
-        host.remember(covered=str(covered), oldest=str(oldest), newest=str(newest))
+        host.remember(covered=str(covered), oldest=str(oldest), newest=str(newest), pieces=_still_stored(host, covered))
     except BackupError as error:
         # What the repository held when it last answered is enough to go on: what is received twice is replayed once.
         state = host.state()
@@ -89,6 +89,16 @@ def _have(host: Host) -> GtidSet:
     if covered | newest and (missing := purged - covered - received - newest):
         host.remember(hole=str(missing))
     return covered | received | oldest | purged
+
+
+def _still_stored(host: Host, covered: GtidSet) -> dict[str, Any]:
+    """Of the notes about files in the spool, those that the repository bears out: after a repair it may lack a file."""
+    pieces: dict[str, Any] = host.state().get("pieces", {})
+    return {
+        path: piece
+        for path, piece in pieces.items()
+        if Path(path).exists() and gtids_of(host.scan(Path(path)).transactions) <= covered
+    }
 
 
 def spooled(host: Host) -> list[Path]:

@@ -8,6 +8,7 @@ mysql-backup restore ...      restore into a scratch instance, check it, write d
 mysql-backup find PATTERN     transactions in the archive that define data (DROP TABLE ...), with GTID and time
 mysql-backup swap ...         on the source: put a dump's tables in the place of a database's tables. Reads the tables
                               of the restore's report, as JSON
+mysql-backup repair ...       find out whether the repository is damaged, and repair it
 mysql-backup list             what the repository holds
 mysql-backup state            what this host's server is, and whether it is its turn to make backups
 mysql-backup status           when what succeeded last
@@ -25,7 +26,7 @@ import re
 import sys
 from pathlib import Path
 
-from mysql_backup.errors import BackupError
+from mysql_backup.errors import BackupError, DamagedError
 from mysql_backup.host import Host
 from mysql_backup.settings import Settings
 
@@ -33,9 +34,24 @@ ENVIRONMENT = Path("/etc/mysql-backup/environment")
 WORKED = Path("/etc/mysql-backup/environment.works")
 """A copy of the credentials with which the repository opened last, for root alone."""
 
-COMMANDS = ("backup", "stream", "archive", "verify", "restore", "find", "swap", "list", "state", "status", "init")
+COMMANDS = (
+    "backup",
+    "stream",
+    "archive",
+    "verify",
+    "restore",
+    "find",
+    "swap",
+    "repair",
+    "list",
+    "state",
+    "status",
+    "init",
+)
 ONE_AT_A_TIME = ("backup", "archive")
 RECORDED = ("backup", "archive", "verify")
+RESTIC_LINES = 5
+"""How many of restic's own lines are shown before the sentence."""
 
 
 def main() -> int:
@@ -55,6 +71,8 @@ def main() -> int:
     except BackupError as error:
         if options.action in RECORDED:
             host.record(options.action, ok=False, error=str(error))
+        if isinstance(error, DamagedError):
+            print("\n".join(error.stderr.splitlines()[-RESTIC_LINES:]), file=sys.stderr)
         print(f"mysql-backup {options.action}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -82,6 +100,10 @@ def perform(host: Host, options: argparse.Namespace, previous: str) -> None:
 
             expected = select(options.database, _names(options.tables), json.loads(sys.stdin.read()))
             swap(host, options.database, Path(options.file), expected, check=options.check)
+        case "repair":
+            from mysql_backup.repair import repair
+
+            repair(host, check=options.check, accept_loss=options.accept_loss)
         case "init":
             from mysql_backup.init import init
 
@@ -135,6 +157,10 @@ def arguments() -> argparse.Namespace:
     commands["swap"].add_argument("--tables", default="", help="tables of it, separated by commas; default: all")
     commands["swap"].add_argument("--file", default="", help="the dump")
     commands["swap"].add_argument("--check", action="store_true", help="only check whether it can be done")
+    commands["repair"].add_argument("--check", action="store_true", help="only say what is damaged")
+    commands["repair"].add_argument(
+        "--accept-loss", action="store_true", help="although the server has not all that the repository has"
+    )
     return parser.parse_args()
 
 

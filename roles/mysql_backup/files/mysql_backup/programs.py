@@ -14,9 +14,18 @@ from mysql_backup.errors import BackupError, ProgramError
 from mysql_backup.plan import parse_gtids
 
 
+def attempt(
+    argv: Sequence[str | Path], env: Mapping[str, str] | None = None, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program, in a folder, whether it fails or not."""
+    return subprocess.run(  # noqa: S603
+        [str(a) for a in argv], text=True, capture_output=True, check=False, env=env, cwd=folder
+    )
+
+
 def run(name: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> str:
     """Run a program and return what it prints. ProgramError, with the name, where it fails."""
-    done = subprocess.run([str(a) for a in argv], text=True, capture_output=True, check=False, env=env)  # noqa: S603
+    done = attempt(argv, env)
     if done.returncode:
         raise ProgramError(name, done.returncode, done.stderr)
     return done.stdout

@@ -15,7 +15,8 @@ def show_state(host: Host) -> None:
     """What this host's server is, and whether it is its turn."""
     server = host.server()
     mine, why = host.turn("base", server)
-    print(json.dumps(asdict(server) | {"host": host.name, "rank": server.rank, "turn": mine, "why": why}))
+    found = {"host": host.name, "rank": server.rank, "turn": mine, "why": why, "repository": host.repository.identity}
+    print(json.dumps(asdict(server) | found))
 
 
 def show_status(host: Host) -> None:

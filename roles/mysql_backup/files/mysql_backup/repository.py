@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +12,14 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 
+from mysql_backup.damage import Damage, damage_of, sign
+from mysql_backup.errors import DamagedError, ProgramError
 from mysql_backup.plan import ArchivedLog, Base, parse_gtids, superseded
-from mysql_backup.programs import run
+from mysql_backup.programs import attempt
 from mysql_backup.settings import Settings
+
+REPAIRED = "repaired"
+"""restic's tag on what it has left of a damaged snapshot. Without the rest, no server starts on it."""
 
 
 class Repository:
@@ -23,9 +30,31 @@ class Repository:
         self._command = ["restic", "--quiet", "--retry-lock=15m", f"--cache-dir={settings.directory / 'cache'}"]
         self._command += settings.restic_options
 
-    def restic(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> str:
-        """Run restic and return what it prints. ProgramError where it fails."""
-        return run(f"restic {arguments[0]}", [*self._command, *arguments], env)
+    @property
+    def identity(self) -> str:
+        """The same on hosts that share a repository, and nothing that tells where it is, which may hold a password."""
+        place = os.environ.get("RESTIC_REPOSITORY", "")
+        return hashlib.sha256(f"{self._host if place.startswith('/') else ''}{place}".encode()).hexdigest()[:16]
+
+    def restic(self, *arguments: str | Path, env: Mapping[str, str] | None = None, folder: Path | None = None) -> str:
+        """Run restic, in a folder, and return what it prints.
+
+        ProgramError where it fails, DamagedError where that is because of what the repository holds.
+        """
+        name, done = f"restic {arguments[0]}", attempt([*self._command, *arguments], env, folder)
+        if done.returncode and (what := sign(done.stderr)):
+            raise DamagedError(name, done.returncode, done.stderr, what)
+        if done.returncode:
+            raise ProgramError(name, done.returncode, done.stderr)
+        return done.stdout
+
+    def check(self, *options: str) -> Damage:
+        """Let restic check the repository. ProgramError where it cannot."""
+        done = attempt([*self._command, "check", *options])
+        said = done.stdout + done.stderr
+        if done.returncode and not sign(said):
+            raise ProgramError("restic check", done.returncode, said)
+        return damage_of(said) if done.returncode else Damage()
 
     def store(self, path: Path, tags: Mapping[str, Any]) -> dict[str, Any]:
         """Back up a path and return restic's summary."""
@@ -33,6 +62,11 @@ class Repository:
         printed = self.restic("backup", "--json", f"--host={self._host}", *listed, path)
         summary: dict[str, Any] = json.loads(printed.splitlines()[-1])
         return summary
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Every snapshot, as restic describes it."""
+        found: list[dict[str, Any]] = json.loads(self.restic("snapshots", "--json") or "[]")
+        return found
 
     def contents(self) -> tuple[list[Base], list[ArchivedLog]]:
         """Every base, and every archived log that no later version of it replaces."""
@@ -43,8 +77,11 @@ class Repository:
     def everything(self) -> tuple[list[Base], list[ArchivedLog]]:
         """Every base and archived log, oldest first."""
         bases, logs = [], []
-        for snapshot in json.loads(self.restic("snapshots", "--json") or "[]"):
-            tags = dict(tag.split("=", 1) for tag in snapshot.get("tags") or [] if "=" in tag)
+        for snapshot in self.snapshots():
+            names = snapshot.get("tags") or []
+            tags = dict(tag.split("=", 1) for tag in names if "=" in tag)
+            if REPAIRED in names:
+                continue
             if tags.get("kind") == "base":
                 bases.append(_base(snapshot, tags))
             elif tags.get("kind") == "binlog":
