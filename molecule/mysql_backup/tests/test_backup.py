@@ -296,7 +296,7 @@ def test_nothing_is_repaired_where_nothing_is_damaged(play):
 
 
 def test_a_repository_whose_largest_file_is_cut_off_is_repaired(db1, db2, play, archived):
-    """Every backup fails and names the verb; it says what is lost, and afterwards all is green. Nothing is lost twice."""
+    """Every backup fails and names the verb; that says what is lost, and afterwards all is green."""
     db1.sql(INSERT.format("before the damage"))
     archived()
     pack = db1.host.check_output(f"find {REPOSITORY}/data -type f -printf '%s %p\\n' | sort -n | tail -1").split()[1]
