@@ -81,6 +81,12 @@ def _is_site_name(value: Any) -> bool:
     return is_dns_name(value, wildcard=True) or is_address(value)
 
 
+CHARSETS = (
+    r"utf8mb[34]|latin[1257]|ascii|binary|cp(850|852|866|932|125[0167])|koi8[ru]|gb(k|2312|18030)|big5|sjis|ujis"
+    r"|euc(jpms|kr)|greek|hebrew|tis620|armscii8|dec8|geostd8|hp8|keybcs2|mac(ce|roman)|swe7"
+)
+"""MySQL's, without those that a client's connection cannot have."""
+
 RULES = (
     Rule(
         "webstack_domain",
@@ -100,6 +106,7 @@ RULES = (
     ),
     Rule("webstack_app_port", _in(APP_PORTS), f"a port from {APP_PORTS[0]} to {APP_PORTS[-1]}"),
     Rule("webstack_health_uri", _matching(r"/[!-~]*"), "a path that begins with /"),
+    Rule("webstack_database_charset", _matching(CHARSETS), "a character set of MySQL's such as utf8mb4"),
     Rule("webstack_max_body_size", _matching(r"[1-9][0-9]*[kKmMgG]?"), "a size such as 10m"),
     Rule(
         "webstack_max_header_size",
@@ -147,11 +154,19 @@ def stack_errors(
     if len(endpoint_ports) > 1:
         fix = "the same port for every database host, or leave it out"
         errors.append(_error("mysql_endpoint_port", list(endpoint_ports), fix))
-    errors += _proxy_protocol(given)
+    errors += _collation(given) + _proxy_protocol(given)
     if given.get("webstack_certificate", {}).get("provider") == "acme" and "@" not in acme_email:
         fix = "the mail address of the ACME account, which webstack_certificate asks for with provider=acme"
         errors.append(_error("certificates_acme_email", acme_email, fix))
     return errors + additions.errors(given, taken) + applications.errors(given, application_hosts)
+
+
+def _collation(given: Mapping[str, Any]) -> list[str]:
+    variable, charset = "webstack_database_collation", given.get("webstack_database_charset", "utf8mb4")
+    value = given.get(variable, "")
+    if not value or value == charset or value.startswith(f"{charset}_"):
+        return []
+    return [_error(variable, value, f"a collation of {charset}, whose name begins with {charset}_, or leave it out")]
 
 
 def _proxy_protocol(given: Mapping[str, Any]) -> list[str]:

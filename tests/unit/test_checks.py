@@ -52,7 +52,7 @@ def collections_called(*folders, but=()):
 
 
 def test_a_user_installs_what_roles_and_playbooks_call_and_no_more():
-    """Red with community.docker in galaxy.yml, which only the lab needs, and without community.mysql."""
+    """Red with community.docker in galaxy.yml, which only the lab needs, and without community.crypto."""
     dependencies = yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"]
     assert set(dependencies) == collections_called("roles", "playbooks", "plugins", but=["playbooks/lab"])
 
