@@ -139,6 +139,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.accounts im
     granted,
     plan,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.limits import account_errors
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     Server,
@@ -165,6 +166,9 @@ def accounts(users: list[dict[str, Any]]) -> list[Account]:
             raise AccountError(f"user {name}: give it either a password or a system_user")
         if socket_only and set(user["hosts"]) - {LOCAL}:
             raise AccountError(f"user {name}: a system_user comes in through the socket, so its hosts are [{LOCAL}]")
+        for host in user["hosts"] or [""]:
+            for error in account_errors(name, host, user["password"] or ""):
+                raise AccountError(f"user {name}: {error}")
         found += [
             Account(
                 name=name,

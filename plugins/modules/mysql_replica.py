@@ -192,6 +192,7 @@ warning_reasons:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.limits import source_password_error
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import CHANNEL_OPTIONS, Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.convergence import Convergence
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.plan import Intent
@@ -263,6 +264,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    # Before anything is changed: the statement would be refused after the accounts have it.
+    if error := source_password_error(params["source_password"] or ""):
+        module.fail_json(msg=f"{error[0].upper()}{error[1:]}.", reasons=[], statements=[], warning_reasons=[])
 
     def control(verb: str) -> str:
         status, _output, error = module.run_command(["systemctl", verb, params["service"]])

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any, TypeAlias
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.accounts import AccountError, entitlements
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.limits import account_errors
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
     is_address,
     is_dns_name,
@@ -142,6 +143,9 @@ def _account(user: Entry) -> Iterator[str]:
         yield f"{where} needs either a password or a system_user; set one of the two."
     if user.get("system_user") and list(user["hosts"]) not in ([], [SOCKET]):
         yield f"{where} has a system_user, who comes in through the socket; write hosts: [{SOCKET}]."
+    longest = max(map(str, user["hosts"]), key=len, default="")
+    for error in account_errors(user["name"], longest, user.get("password") or ""):
+        yield f"{where}: {error}."
     for host in user["hosts"]:
         if host not in (SOCKET, ANYBODY) and network(host) is None:
             yield (

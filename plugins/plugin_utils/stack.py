@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.limits import secret_errors
 from ansible_collections.foobar.webstack.plugins.plugin_utils import additions, applications
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
     BOOLEANS,
@@ -154,6 +155,7 @@ def stack_errors(
     if len(endpoint_ports) > 1:
         fix = "the same port for every database host, or leave it out"
         errors.append(_error("mysql_endpoint_port", list(endpoint_ports), fix))
+    errors += [f"webstack_secrets.{name}: {error}." for name, error in secret_errors(given.get("webstack_secrets", {}))]
     errors += _collation(given) + _proxy_protocol(given)
     if given.get("webstack_certificate", {}).get("provider") == "acme" and "@" not in acme_email:
         fix = "the mail address of the ACME account, which webstack_certificate asks for with provider=acme"

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecret, VaultSecretsContext, is_encrypted
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.limits import secret_errors
 
 LABELLED = "1.2"
 """The version of the vault format whose header names a vault id."""
@@ -102,7 +103,10 @@ def passwords(path: Path) -> dict[str, str]:
         raise VaultFileError(f"{path} is not valid YAML; {advice}") from error
     if not isinstance(found, Mapping):
         raise VaultFileError(f"{path} is not a mapping of names to passwords; {advice}")
-    return {str(name): str(value) for name, value in found.items()}
+    secrets = {str(name): str(value) for name, value in found.items()}
+    for name, problem in secret_errors(secrets):
+        raise VaultFileError(f"{path}, {name}: {problem}")
+    return secrets
 
 
 def _vault_id_of(data: bytes) -> str | None:

@@ -13,6 +13,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.accounts im
     plan,
     verifies,
 )
+from ansible_collections.foobar.webstack.plugins.modules.mysql_accounts import accounts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -217,12 +218,42 @@ def test_no_password_is_ever_shown() -> None:
         ),
         ({"procedure shop.tidy": ["EXECUTE"]}, ["GRANT EXECUTE ON PROCEDURE `shop`.`tidy` TO `a`@`h`"]),
         ({"`my shop`.*": ["DROP"]}, ["GRANT DROP ON `my shop`.* TO `a`@`h`"]),
+        ({"my_shop.*": ["DROP"]}, [r"GRANT DROP ON `my\_shop`.* TO `a`@`h`"]),
+        ({r"`my\_shop`.*": ["DROP"]}, [r"GRANT DROP ON `my\_shop`.* TO `a`@`h`"]),
+        ({"my_shop.an_order": ["DROP"]}, ["GRANT DROP ON `my_shop`.`an_order` TO `a`@`h`"]),
+        ({"shop%.*": ["DROP"]}, ["GRANT DROP ON `shop%`.* TO `a`@`h`"]),
     ],
 )
 def test_privileges_as_written_are_those_that_mysql_shows(written: dict[str, list[str]], shown: list[str]) -> None:
     """Or every run would revoke and grant again."""
     wanted = {place: names for place, names in entitlements(written).items() if names}
     assert (wanted, ()) == granted(shown)
+
+
+def test_a_grant_for_any_letter_gives_way_to_one_for_the_name() -> None:
+    """As earlier versions made it: my_shop was myXshop, too. The account never lacks the privilege."""
+    account = replace(WANTED, privileges=entitlements({"my_shop.*": ["SELECT"]}))
+    there = replace(THERE, privileges=granted(["GRANT SELECT ON `my_shop`.* TO `a`@`h`"])[0])
+    steps = [str(step) for step in plan([account], {(account.name, account.host): there})]
+    assert [step.partition(" '")[0] for step in steps] == [
+        r"GRANT SELECT ON `my\_shop`.* TO",
+        "REVOKE SELECT ON `my_shop`.* FROM",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("user", "error"),
+    [
+        ({"name": "a" * 33}, "the name has 33 characters, and MySQL takes at most 32"),
+        ({"hosts": ["h" * 256]}, "a host has 256 characters, and MySQL takes at most 255"),
+        ({"password": "p" * 257}, "the password has 257 bytes, and MySQL takes at most 256"),
+    ],
+)
+def test_what_is_too_long_is_refused_before_a_statement(user: dict[str, object], error: str) -> None:
+    whole = {"name": "a", "hosts": ["h"], "password": "p", "system_user": None, "privileges": {}, "require_tls": True}
+    accounts([{**whole, "max_user_connections": 0}])
+    with pytest.raises(AccountError, match=error):
+        accounts([{**whole, "max_user_connections": 0, **user}])
 
 
 def test_granted_roles_are_seen() -> None:

@@ -114,6 +114,22 @@ def test_a_name_that_the_preflight_lets_pass_can_be_released(name):
         assert NAME.fullmatch(name)
 
 
+@pytest.mark.parametrize(
+    ("secret", "length", "error"),
+    [
+        ("mysql_replication", 33, "webstack_secrets.mysql_replication: the replication password has 33 characters"),
+        ("mysql_application", 257, "webstack_secrets.mysql_application: the password has 257 bytes"),
+        ("backup_repository", 300, ""),
+        ("mysql_replication", 32, ""),
+    ],
+)
+def test_passwords_that_mysql_does_not_take(secret, length, error):
+    """Red when a run stops in the middle, with the accounts made."""
+    found = stack_errors({"webstack_secrets": {secret: "x" * length}})
+    assert len(found) == bool(error)
+    assert "".join(found).startswith(error)
+
+
 def test_database_hosts_share_the_endpoint_s_port():
     assert stack_errors({}, endpoint_ports=[3308]) == []
     [error] = stack_errors({}, endpoint_ports=[3308, 3309])

@@ -90,6 +90,19 @@ def test_what_cannot_be_read_is_no_reason_for_new_passwords(tmp_path, text, said
     assert passwords(path) == {}
 
 
+def test_a_password_that_mysql_does_not_take_is_refused_where_it_is_read(tmp_path):
+    """An edited file. Red when CHANGE REPLICATION SOURCE refuses it, after the accounts have it."""
+    path = tmp_path / "secrets.yml"
+    path.write_text(f"mysql_clone: {'c' * 33}\nmysql_replication: {'r' * 32}\n")
+    assert len(passwords(path)["mysql_replication"]) == 32
+    path.write_text(f"mysql_replication: {'r' * 33}\n")
+    with pytest.raises(VaultFileError, match="mysql_replication: the replication password has 33 characters"):
+        passwords(path)
+    path.write_text(f"mysql_clone: {'ä' * 129}\n")
+    with pytest.raises(VaultFileError, match="mysql_clone: the password has 258 bytes"):
+        passwords(path)
+
+
 @pytest.mark.parametrize(
     ("secrets", "said"),
     [

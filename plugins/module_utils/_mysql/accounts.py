@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import OWN_SCHEMAS
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Secret, Statement
 
 PASSWORD_PLUGIN, SOCKET_PLUGIN = "caching_sha2_password", "auth_socket"
@@ -34,6 +35,9 @@ _PRIVILEGE = re.compile(r"([A-Z_][A-Z_ ]*?)\s*(?:\((.*)\))?", re.IGNORECASE | re
 _OBJECT = re.compile(
     r"(?:(FUNCTION|PROCEDURE)\s+)?(\*|`(?:[^`]|``)+`|[^`.]+)\.(\*|`(?:[^`]|``)+`|[^`.]+)", re.IGNORECASE
 )
+
+_ANY_LETTER = re.compile(r"(?<!\\)_")
+"""The wildcard in the name of a database of a grant, unless it is escaped. % is left to whoever writes it."""
 
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SALT_LENGTH = 20
@@ -234,8 +238,11 @@ def _canonical_object(text: str) -> str:
     if match is None:
         raise AccountError(f"{text!r} is not a valid privilege target; use db.table, db.* or *.*")
     kind, *parts = match.groups()
-    quoted = (part if part == "*" or part.startswith("`") else f"`{part}`" for part in parts)
-    return (f"{kind.upper()} " if kind else "") + ".".join(quoted)
+    database, name = (part if part == "*" or part.startswith("`") else f"`{part}`" for part in parts)
+    if name == "*" and database.strip("`") not in OWN_SCHEMAS:
+        # There _ stands for any letter: my_shop would be myXshop, too.
+        database = _ANY_LETTER.sub(r"\\_", database)
+    return (f"{kind.upper()} " if kind else "") + f"{database}.{name}"
 
 
 def _canonical_privileges(text: str) -> list[str]:
