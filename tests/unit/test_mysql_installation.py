@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.initial import file_of
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.installation import (
     Found,
     candidate,
@@ -90,6 +91,42 @@ def test_what_apt_offers_does_not_count_where_a_source_comes() -> None:
     assert len(said(Found(files="aria_log_control", candidate=""), offers=False)) == 1
 
 
+RUNNING = {
+    "lower_case_table_names": "0",
+    "innodb_page_size": "16384",
+    "innodb_data_file_path": "ibdata1:12M",
+}
+OTHER_CASE = "lower_case_table_names is 0 on this server, and only the initialisation of a data directory can set it."
+OTHER_PLACE = "mysql_replication_variables has datadir /data, and the package makes /var/lib/mysql"
+
+
+@pytest.mark.parametrize(
+    ("variables", "refusals"),
+    [
+        ({}, []),
+        ({"lower_case_table_names": 0, "innodb-page-size": "16K", "max_connections": 5}, []),
+        ({"innodb_data_file_path": "ibdata1:12M", "datadir": "/var/lib/mysql/"}, []),
+        ({"lower-case-table-names": 1}, [OTHER_CASE]),
+        ({"lower_case_table_names": "1", "innodb_page_size": "8k"}, [OTHER_CASE, "innodb_page_size is 16384 on"]),
+        ({"datadir": "/data"}, [OTHER_PLACE]),
+    ],
+)
+def test_what_only_an_initialisation_can_set(variables: dict[str, object], refusals: list[str]) -> None:
+    """Red when the server is restarted with a value with which it cannot read its data."""
+    found = Found(packages=(OURS,), version="9.7.4", running=RUNNING, initialised=True)
+    sentences = said(found, variables=variables)
+    assert len(sentences) == len(refusals)
+    assert all(sentence.startswith(start) for sentence, start in zip(sentences, refusals, strict=True)), sentences
+
+
+def test_a_host_without_data_is_initialised_with_it() -> None:
+    """The package does that, with what its configuration says by then."""
+    variables = {"lower-case-table-names": 1, "max_connections": 5, "innodb_page_size": "8K"}
+    assert said(Found(candidate="9.7.4-2"), variables=variables) == []
+    assert file_of(variables).splitlines()[1:] == ["[mysqld]", "innodb_page_size = 8K", "lower_case_table_names = 1"]
+    assert file_of({"max_connections": 5}) == ""
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
@@ -130,11 +167,15 @@ def test_a_host_without_anything(host, tmp_path: Path) -> None:
     assert host("mariadb-server 1:11.8 config-files\n", 127, "", "").packages == ()
 
 
-def test_a_server_that_answers(host) -> None:
+def test_a_server_that_answers(host, tmp_path: Path) -> None:
     found = host("mysql-server 9.7.4-2 installed\n", 0, "9.7.4\n", "")
     assert found == Found(packages=(OURS,), version="9.7.4")
+    found = host("mysql-server 9.7.4-2 installed\n", 0, "9.7.4\ninnodb_data_home_dir\t\ninnodb_page_size\t16384\n", "")
+    assert found.running == {"innodb_data_home_dir": "", "innodb_page_size": "16384"}
+    (tmp_path / "auto.cnf").touch()
+    assert host("", 127, "", "").initialised
     found = host("mysql-server 9.7.4-2 installed\n", 1, "", f"WARNING: something\n{DENIED}\n")
-    assert found == Found(packages=(OURS,), refusal=DENIED)
+    assert (found.packages, found.refusal, found.running) == ((OURS,), DENIED, {})
 
 
 def test_a_server_that_is_stopped_refuses_nobody(host) -> None:

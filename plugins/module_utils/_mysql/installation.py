@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from subprocess import CompletedProcess
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.initial import NAMES, datadir, otherwise
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import MINIMUM, series
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.variables import Value
 
 OTHERS = {
     "mariadb-server": "MariaDB",
@@ -21,6 +23,9 @@ OTHERS = {
 
 MARIADB_FILES = ("aria_log_control", "mariadb_upgrade_info")
 """What MariaDB leaves in its data directory, and MySQL cannot start with."""
+
+DATA_FILES = ("ibdata1", "mysql.ibd", "auto.cnf")
+"""What every initialisation leaves, wherever InnoDB's own files are."""
 
 REFUSED = re.compile(r"ERROR (1045|1698|1524|1862|3118) ")
 """What a server answers that does not take root without a password through its socket."""
@@ -38,6 +43,8 @@ class Code(str, Enum):
     NOT_OFFERED = "installation.not_offered"
     OLD_OFFERED = "installation.old_offered"
     ROOT_REFUSED = "installation.root_refused"
+    INITIALISED_OTHERWISE = "installation.initialised_otherwise"
+    OTHER_DATADIR = "installation.other_datadir"
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,27 @@ class Found:
     """Of the server that has answered."""
     refusal: str = ""
     """What the server answered to root."""
+    initialised: bool = False
+    """Whether there is a data directory with data."""
+    running: Mapping[str, str] = field(default_factory=dict)
+    """Of the server that has answered, the variables that only an initialisation can set."""
 
 
-def reasons(found: Found, directory: str, *, offers: bool = True) -> Iterator[Reason]:
-    """Why the host cannot be used as it is. The first of them that applies to a server hides what follows from it."""
+def reasons(
+    found: Found, directory: str, *, offers: bool = True, variables: Mapping[str, Value] | None = None
+) -> Iterator[Reason]:
+    """Why the host cannot be used as it is, or not with these variables.
+
+    The first that applies to the server hides what follows from it.
+    """
+    yield from _of_server(found, directory, offers=offers)
+    for name, running, wanted in otherwise(variables or {}, found.running):
+        yield reason(Code.INITIALISED_OTHERWISE, variable=name, running=running or "empty", wanted=wanted)
+    if (wanted := datadir(variables or {})) and wanted != directory.rstrip("/"):
+        yield reason(Code.OTHER_DATADIR, wanted=wanted, directory=directory)
+
+
+def _of_server(found: Found, directory: str, *, offers: bool) -> Iterator[Reason]:
     for package, version in found.packages:
         for beginning, product in OTHERS.items():
             if package.startswith(beginning):
@@ -93,6 +117,7 @@ def look(run: Run, socket: str, directory: Path) -> Found:
         ).stdout.splitlines()
         if line.endswith(" installed")
     ]
+    listed = ", ".join(f"'{name}'" for name in NAMES)
     # Not root's own ~/.my.cnf: what the stack runs on the host does not have a password either.
     answer = run(
         "mysql",
@@ -102,15 +127,18 @@ def look(run: Run, socket: str, directory: Path) -> Found:
         "--connect-timeout=5",
         "--batch",
         "--skip-column-names",
-        "--execute=SELECT VERSION()",
+        f"--execute=SELECT VERSION(); SHOW GLOBAL VARIABLES WHERE Variable_name IN ({listed})",
     )
+    answered = answer.stdout.splitlines() if answer.returncode == 0 else []
     said = answer.stderr.strip().splitlines()
     return Found(
         packages=tuple(installed),
         candidate=candidate(run("env", "LC_ALL=C", "apt-cache", "policy", "mysql-server", "mysql-common").stdout),
         files=next((name for name in MARIADB_FILES if (directory / name).exists()), ""),
-        version=answer.stdout.strip() if answer.returncode == 0 else "",
+        version=answered[0].strip() if answered else "",
         refusal=next((line for line in said if REFUSED.search(line)), "") if answer.returncode else "",
+        initialised=any((directory / name).exists() for name in DATA_FILES),
+        running=dict(line.split("\t", 1) for line in answered[1:] if "\t" in line),
     )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Union
+
+Value = Union[bool, int, float, str]  # noqa: UP007  (Python 3.9 has no other)
 
 STARTUP_ONLY = frozenset(
     {
@@ -73,11 +76,11 @@ class Difference:
         return self.running is None and not self.name.startswith(PLUGIN_PREFIX)
 
 
-def differences(wanted: Mapping[str, bool | int | float | str], running: Mapping[str, str]) -> list[Difference]:
+def differences(wanted: Mapping[str, Value], running: Mapping[str, str]) -> list[Difference]:
     """The variables to change, in the order of `wanted`."""
     found = []
     for key, value in wanted.items():
-        name = _plain(key)
+        name = plain(key)
         name = VARIABLE_OF.get(name, name)
         text = literal(value)
         actual = running.get(name)
@@ -89,15 +92,16 @@ def differences(wanted: Mapping[str, bool | int | float | str], running: Mapping
 def options(text: str) -> dict[str, str]:
     """What a configuration file says, by option."""
     found = (_OPTION.fullmatch(line) for line in text.splitlines())
-    return {_plain(match[1]): match[2] for match in found if match}
+    return {plain(match[1]): match[2] for match in found if match}
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """The server's own name of a variable, however it is written."""
     plain = name.lower().replace("-", "_")
     return plain[len(LOOSE) :] if plain.startswith(LOOSE) else plain
 
 
-def tls_differences(wanted: Mapping[str, bool | int | float | str], status: Mapping[str, str]) -> list[Difference]:
+def tls_differences(wanted: Mapping[str, Value], status: Mapping[str, str]) -> list[Difference]:
     """TLS settings that are wanted and not in effect, whatever the variables say."""
     return [
         Difference(name, status[current], literal(wanted[name]))
@@ -106,7 +110,7 @@ def tls_differences(wanted: Mapping[str, bool | int | float | str], status: Mapp
     ]
 
 
-def literal(value: bool | int | float | str) -> str:
+def literal(value: Value) -> str:
     """The value as the server itself writes it: ON and OFF, sizes in bytes."""
     if isinstance(value, bool):
         return "ON" if value else "OFF"
