@@ -174,15 +174,17 @@ def first_certificate(text: str) -> str:
     return start + text.split(start, 1)[1].split(end, 1)[0] + end
 
 
-def reload_tls(server: Server) -> None:
+def reload_tls(server: Server, wanted: dict[str, Any]) -> None:
     """Let new connections have what the variables and files say. Where these are no good, the server says so."""
     try:
         server.rows(RELOAD_TLS)
     except ServerError as error:
+        files = ", ".join(str(wanted[name]) for name in ("ssl_cert", "ssl_key", "ssl_ca") if wanted.get(name))
         raise ServerError(
             0,
-            f"it does not take the certificate, key and CA, and goes on with those that it had: {error}. See that the"
-            " key belongs to the certificate, and that the group mysql may read it",
+            f"it does not take the certificate, key and CA{f' ({files})' if files else ''}, and goes on with those that"
+            f" it had: {error}. See that the key belongs to the certificate, and that the group mysql may read it; the"
+            " playbook rotate_certificates makes the stack's own anew",
         ) from error
 
 
@@ -216,7 +218,7 @@ def run(module: AnsibleModule) -> None:
         if stale:
             statements.append(RELOAD_TLS)
             if not module.check_mode:
-                reload_tls(server)
+                reload_tls(server, wanted)
             stale = [difference for difference in stale if difference.name not in [d.name for d in found]]
     if in_force:
         missing = [difference.name for difference in waiting if difference.running is None]

@@ -12,6 +12,7 @@ from backup_host import A, B, FakeHost, base, log, settings
 from hypothesis import given
 from hypothesis import strategies as st
 from mysql_backup.archive import BEHIND_SECONDS, spooled
+from mysql_backup.backup import refuse_copied_empty as without_rows
 from mysql_backup.backup import retain
 from mysql_backup.binlog import scan
 from mysql_backup.errors import BackupError
@@ -460,6 +461,13 @@ def test_tables_that_a_backup_holds_without_their_rows_are_not_handed_out(databa
     """Red when a restore would replace a full table by an empty one, or a check finds all of it in order."""
     with pytest.raises(BackupError, match=r"shop\.legacy: not InnoDB, so backups hold none of the rows"):
         refuse_copied_empty(["shop.legacy"], databases, tables)
+
+
+def test_a_backup_without_the_rows_of_a_table_ends_in_an_error():
+    """Every night, and not only in the weekly check."""
+    without_rows([], "1a2b3c4d")
+    with pytest.raises(BackupError, match=r"the backup 1a2b3c4d was made, but has none of the rows of shop\.legacy"):
+        without_rows(["shop.legacy"], "1a2b3c4d")
 
 
 @pytest.mark.parametrize(("databases", "tables"), [(("stock",), ()), (("shop",), ("orders",))])

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.exchange import Exchange
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.inspection import unwritten
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import (
     Code,
     PairState,
     decide,
     obstacles,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError, reason
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, ReasonError, reason
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
 from reading import read
 
@@ -250,6 +251,10 @@ SOUND = PairState(old_uuid="a", source_uuid="a", versions=("9.7.4-2", "9.7.4-2")
         ({"receiver": False}, "receiver is stopped"),
         ({"applier": False}, "applier is stopped"),
         ({"caught_up": False}, "more than 2 s behind"),
+        (
+            {"caught_up": False, "acknowledged": False, "unwritten": "./relay-bin.000007"},
+            "the disk of the candidate is full, so that it receives nothing any more (it cannot write ./relay-bin.000007)",
+        ),
         ({"errant": "b:1"}, "transactions that this server has not (b:1)"),
         ({"acknowledged": False}, "does not acknowledge commits"),
         ({"versions": ("9.7.4-2", "8.4.6")}, "older than this server's 9.7.4-2"),
@@ -263,6 +268,43 @@ SOUND = PairState(old_uuid="a", source_uuid="a", versions=("9.7.4-2", "9.7.4-2")
 def test_each_obstacle_is_named(found: dict[str, Any], expected: str) -> None:
     (said,) = obstacles(replace(SOUND, **found), max_lag=2)
     assert expected in read(said)
+
+
+@pytest.mark.parametrize(
+    ("blocker", "beginning"),
+    [
+        (BLOCKER, "connection 4 (root@localhost, for 99 s: ALTER TABLE entry); wait until"),
+        (
+            reason(Code.OPEN_TRANSACTION, id=12, user="shop", host="198.18.0.21:5", seconds=40, rows=3),
+            "connection 12 (shop@198.18.0.21:5) has changed 3 rows in a transaction that is open for 40 s; wait until",
+        ),
+    ],
+)
+def test_who_stops_a_switchover_is_named_with_both_ways_on(blocker: Reason, beginning: str) -> None:
+    """Red when somebody has to look up how a connection is ended, and where."""
+    said = read(blocker)
+    assert said.startswith(beginning)
+    assert f"mysql -e 'KILL {blocker.data['id']}'" in said
+
+
+@pytest.mark.parametrize(
+    ("rows", "file"),
+    [
+        ([], ""),
+        ([{"said": "Disk is full writing './relay-bin.000007' (OS errno 28 - No space left)."}], "./relay-bin.000007"),
+        ([{"said": b"Disk is full writing 'binlog.000002' (OS errno 28)."}], "binlog.000002"),
+        ([{"said": "Disk is full writing something"}], "a file"),
+    ],
+)
+def test_a_full_disk_is_read_from_the_candidate_s_error_log(rows: list[dict[str, Any]], file: str) -> None:
+    class Said:
+        def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+            return rows
+
+        def value(self, expression: str, values: Sequence[Any] = ()) -> Any:
+            raise AssertionError(expression)
+
+    assert unwritten(Said()) == file
 
 
 def test_a_sound_pair_has_no_obstacle() -> None:

@@ -11,6 +11,12 @@ STACK_SCHEMA = "webstack"
 NOT_OWN = f"NOT IN ({', '.join(repr(schema) for schema in OWN_SCHEMAS)})"
 """SQL condition on the name of a schema."""
 
+NOT_INNODB = (
+    "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS name FROM information_schema.TABLES"  # noqa: S608
+    f" WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB' AND TABLE_SCHEMA {NOT_OWN} ORDER BY name LIMIT 20"
+)
+"""Tables that CLONE copies without their rows. Whoever may SHOW VIEW sees them, and none of their rows."""
+
 NO_SUCH_TABLE = frozenset({1049, 1142, 1146})
 """The schema (1049), the privilege (1142) or the table (1146) does not exist.
 

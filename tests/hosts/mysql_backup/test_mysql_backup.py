@@ -59,7 +59,7 @@ def test_the_account_can_copy_and_not_read(host):
     grants = host.check_output(f"runuser -u mysql-backup -- {login} 'SHOW GRANTS'").splitlines()
     assert sorted(grants) == [
         "GRANT BACKUP_ADMIN ON *.* TO `backup`@`localhost`",
-        "GRANT PROCESS, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `backup`@`localhost`",
+        "GRANT PROCESS, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW ON *.* TO `backup`@`localhost`",
     ]
     assert "denied" in host.run(f"runuser -u mysql-backup -- {login} 'TABLE mysql.user'").stderr
     assert "denied" in host.run(f"runuser -u nobody -- {login} 'SELECT 1'").stderr

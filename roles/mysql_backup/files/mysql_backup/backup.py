@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from mysql_backup.errors import BackupError
 from mysql_backup.host import Host, check_space
 from mysql_backup.plan import MICROSECONDS, parse_gtids
 from mysql_backup.repository import stored_bytes, tag
@@ -18,7 +20,10 @@ _VARIABLES = ("innodb_data_file_path", "innodb_page_size", "lower_case_table_nam
 
 
 def backup(host: Host, *, now: bool) -> None:
-    """Clone the server's data, store the clone, remove what is out of date. `now`: whether or not it is our turn."""
+    """Clone the server's data, store the clone, remove what is out of date. `now`: whether or not it is our turn.
+
+    BackupError after that where the clone lacks rows: whoever made the tables has to know it, and the rest is stored.
+    """
     host.note_others(*host.repository.contents())
     server = host.server()
     mine, why = host.turn("base", server)
@@ -42,8 +47,18 @@ def backup(host: Host, *, now: bool) -> None:
         "clone_seconds": round(float(tags["until"]) - float(tags["since"]), 1),
         "seconds": round(time.time() - started, 1),
     }
+    refuse_copied_empty(host.copied_empty(), result["snapshot"])
     host.record("backup", ok=True, **result)
     print(json.dumps(result))
+
+
+def refuse_copied_empty(empty: Sequence[str], snapshot: str) -> None:
+    """BackupError where tables are in the backup without their rows."""
+    if empty:
+        raise BackupError(
+            f"the backup {snapshot} was made, but has none of the rows of {', '.join(empty)}, because they are not"
+            " InnoDB. On the primary, make them InnoDB (ALTER TABLE ... ENGINE=InnoDB) and back up again"
+        )
 
 
 def _clone(host: Host) -> dict[str, Any]:

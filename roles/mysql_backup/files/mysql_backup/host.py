@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_INNODB
+
 from mysql_backup.binlog import Scan, scan_file
 from mysql_backup.errors import BackupError
 from mysql_backup.plan import ArchivedLog, Base, clock
@@ -92,6 +94,10 @@ class Host:
             gtid_executed=executed,
             version=version,
         )
+
+    def copied_empty(self) -> list[str]:
+        """The users' tables that are not InnoDB: CLONE copies them without their rows."""
+        return [row["name"] for row in self.mysql.table(NOT_INNODB)]
 
     def scan(self, file: Path) -> Scan:
         """Read a binary log."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.switchover import Code, PairState
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import CHANNEL, COMMIT_SECONDS
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Queries, Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Queries, Server, ServerError, text
 
 LOCK_HOLDERS = (
     "SELECT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user, t.PROCESSLIST_HOST AS host,"
@@ -27,6 +28,15 @@ TRANSACTIONS = (
     " JOIN performance_schema.processlist p ON p.ID = t.trx_mysql_thread_id"
     " WHERE t.trx_rows_modified > 0 AND TIMESTAMPDIFF(SECOND, t.trx_started, NOW()) > %s ORDER BY seconds DESC LIMIT 5"
 )
+
+
+FULL_DISK = (
+    "SELECT DATA AS said FROM performance_schema.error_log WHERE LOGGED > NOW(6) - INTERVAL 11 MINUTE"
+    " AND DATA LIKE 'Disk is full writing %' ORDER BY LOGGED DESC LIMIT 1"
+)
+"""What a server says every ten minutes while it waits for room (mysys/errors.cc, MY_WAIT_GIVE_USER_A_MESSAGE)."""
+
+_UNWRITTEN = re.compile(r"Disk is full writing '([^']+)'")
 
 
 def channel_of(candidate: Queries) -> Mapping[str, Any]:
@@ -67,6 +77,7 @@ def inspect(
         receiver=channel.get("receiver") == "ON",
         applier=channel.get("applier") == "ON",
         caught_up=caught_up,
+        unwritten="" if caught_up else unwritten(candidate),
         errant=one_line(errant),
         semi_sync=here.get("rpl_semi_sync_source_enabled") == "ON",
         acknowledged=status.get("rpl_semi_sync_source_status") == "ON"
@@ -75,6 +86,14 @@ def inspect(
         blockers=(*lock_holders(old, longer_than=lock_timeout), *_open_transactions(old, max_transaction)),
         versions=(here["version"], there["version"]),
     )
+
+
+def unwritten(server: Queries) -> str:
+    """The file for which a server waits because its disk is full, empty for none."""
+    for row in server.rows(FULL_DISK):
+        match = _UNWRITTEN.search(text(row["said"]))
+        return match[1] if match else "a file"
+    return ""
 
 
 def lock_holders(server: Queries, *, longer_than: int = -1) -> list[Reason]:

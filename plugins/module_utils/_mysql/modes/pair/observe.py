@@ -5,7 +5,7 @@ from __future__ import annotations
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Channel, Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.state import Local, Source, Unreachable
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import COMMIT_SECONDS
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_INNODB, NOT_OWN
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     Server,
     ServerError,
@@ -54,6 +54,7 @@ def observe_source(endpoint: Endpoint, server: Server, local: Local, timeout: fl
         try:
             variables, plugins = remote.variables(), remote.plugins()
             executed = variables["gtid_executed"]
+            not_innodb = tuple(str(row["name"]) for row in remote.rows(NOT_INNODB))
             # A commit that waits there for its acknowledgement is here already; it is no errant transaction.
             if ahead := text(server.value("GTID_SUBTRACT(%s, %s)", [local.gtid_executed, executed])):
                 remote.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [ahead, COMMIT_SECONDS])
@@ -74,6 +75,7 @@ def observe_source(endpoint: Endpoint, server: Server, local: Local, timeout: fl
         semisync=variables.get("rpl_semi_sync_source_enabled") == "ON",
         errant=text(server.value("GTID_SUBTRACT(%s, %s)", [local.gtid_executed, executed])),
         purged=text(server.value("GTID_SUBTRACT(%s, %s)", [purged, local.gtid_executed])),
+        not_innodb=not_innodb,
     )
 
 

@@ -48,6 +48,7 @@ class Code(str, Enum):
     UNKNOWN_ORIGIN = "plan.unknown_origin"
     RUNS_WITH_ERRANT = "plan.runs_with_errant"
     OTHER_SERIES = "plan.other_series"
+    NOT_INNODB = "plan.not_innodb"
     NO_CLONE_PLUGIN = "plan.no_clone_plugin"
     NO_CLONE_PLUGIN_ON_SOURCE = "plan.no_clone_plugin_on_source"
     IS_A_REPLICA = "plan.is_a_replica"
@@ -239,6 +240,8 @@ def _refuse_clone(wanted: Endpoint, local: Local, source: Source, intent: Intent
     here, there = local.version.split("-")[0], source.version.split("-")[0]
     if here.split(".")[:2] != there.split(".")[:2]:
         raise ReasonError(reason(Code.OTHER_SERIES, version=here, source=str(wanted), source_version=there))
+    if source.not_innodb:
+        raise ReasonError(reason(Code.NOT_INNODB, source=str(wanted), tables=source.not_innodb))
     if intent.rehearsal:
         return
     if not local.clone_plugin:

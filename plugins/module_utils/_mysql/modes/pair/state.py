@@ -44,6 +44,8 @@ class Source:
     """Transactions that the replica has and this source has not."""
     purged: str = ""
     """Transactions that the replica lacks and this source's binary logs no longer hold."""
+    not_innodb: tuple[str, ...] = ()
+    """Tables of which CLONE copies no rows."""
 
 
 @dataclass(frozen=True)

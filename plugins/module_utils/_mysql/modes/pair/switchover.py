@@ -29,6 +29,7 @@ class Code(str, Enum):
     ROOT_MAY_WRITE = "switchover.root_may_write"
     STOPPED = "switchover.stopped"
     BEHIND = "switchover.behind"
+    DISK_FULL = "switchover.disk_full"
     ERRANT = "switchover.errant"
     NOT_ACKNOWLEDGING = "switchover.not_acknowledging"
     OLDER = "switchover.older"
@@ -89,6 +90,8 @@ class PairState:
     receiver: bool = True
     applier: bool = True
     caught_up: bool = True
+    unwritten: str = ""
+    """A file that the candidate waits to write because its disk is full."""
     errant: str = ""
     semi_sync: bool = True
     """Whether the old source's commits are to wait for a replica."""
@@ -116,11 +119,14 @@ def obstacles(state: PairState, *, max_lag: float) -> list[Reason]:
     stopped = [name for name, runs in (("receiver", state.receiver), ("applier", state.applier)) if not runs]
     if stopped:
         found.append(reason(Code.STOPPED, threads=stopped))
+    elif state.unwritten:
+        found.append(reason(Code.DISK_FULL, file=state.unwritten))
     elif not state.caught_up:
         found.append(reason(Code.BEHIND, seconds=max_lag))
     if state.errant:
         found.append(reason(Code.ERRANT, gtids=state.errant))
-    if state.semi_sync and not state.acknowledged:
+    # A full disk is the reason, too, and has been said.
+    if state.semi_sync and not state.acknowledged and not state.unwritten:
         found.append(reason(Code.NOT_ACKNOWLEDGING))
     if series(state.versions[0]) > series(state.versions[1]):
         found.append(reason(Code.OLDER, candidate=state.versions[1], source=state.versions[0]))
