@@ -189,6 +189,11 @@ def test_the_replication_s_password_changes_while_it_runs(db1, db2, play, writin
     [
         pytest.param({"max_connection": 100}, "unknown variable", id="misspelt"),
         pytest.param({"innodb_flush_log_at_trx_commit": 9}, "adjusted to 2", id="out of range"),
+        pytest.param(
+            {"lower_case_table_names": 0},
+            "mysql-db2: lower_case_table_names is 1 on this server, and only the initialisation",
+            id="of another initialisation",
+        ),
     ],
 )
 def test_a_mistake_in_the_variables_stops_the_play_and_the_server_goes_on(db2, play, variables, complaint):
@@ -200,6 +205,10 @@ def test_a_mistake_in_the_variables_stops_the_play_and_the_server_goes_on(db2, p
     assert complaint in " ".join(result.stdout.split())
     assert (db2.process, db2.host.file(file).content) == before
     assert db2.replicates()
+
+
+def test_what_only_an_initialisation_can_set_is_set_by_the_first(db1, db2):
+    assert (db1.value("@@lower_case_table_names"), db2.value("@@lower_case_table_names")) == (1, 1)
 
 
 def test_a_configuration_that_does_not_start_is_taken_back(db2, play, wait):
@@ -214,7 +223,8 @@ def test_a_configuration_that_does_not_start_is_taken_back(db2, play, wait):
     assert db2.host.file(file).content == before
     wait(db2.replicates, "the replica to go on with the old configuration")
     assert (
-        db2.host.check_output("ls /etc/mysql/mysql.conf.d") == "mysql.cnf\nmysqld.cnf\nwebstack.cnf\nwebstack.cnf.works"
+        db2.host.check_output("ls /etc/mysql/mysql.conf.d")
+        == "mysql.cnf\nmysqld.cnf\nwebstack-initial.cnf\nwebstack.cnf\nwebstack.cnf.works"
     )
 
 

@@ -112,6 +112,11 @@ def test_nothing_acknowledged_is_lost_in_a_crash(host, variable, wanted):
     assert value(host, f"@@{variable}") == wanted
 
 
+def test_time_zones_have_names(host):
+    """On replicas, too. Without them CONVERT_TZ gives NULL, and so do an application's questions by day."""
+    assert value(host, "CONVERT_TZ('2026-01-01 12:00:00', 'UTC', 'Europe/Berlin')") == "2026-01-01 13:00:00.000000"
+
+
 @pytest.mark.parametrize("plugin", ["rpl_semi_sync_source", "rpl_semi_sync_replica", "clone"])
 def test_every_server_can_take_either_role(host, plugin):
     assert (plugin, "ACTIVE") in [(row["Name"], row["Status"]) for row in rows(host, "SHOW PLUGINS")]
