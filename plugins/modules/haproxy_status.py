@@ -29,6 +29,10 @@ options:
     description: Seconds for an answer of HAProxy, and of a server.
     type: float
     default: 5
+  certificates:
+    description: Files of the servers' certificates on their hosts, by backend, to be named where one is the reason.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -88,6 +92,7 @@ def main() -> None:
             "socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
             "configuration": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
             "timeout": {"type": "float", "default": 5},
+            "certificates": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -106,7 +111,7 @@ def main() -> None:
         reason = server.reason
         if server.handshake_failed and target:
             reason = probe.handshake(server.address, target.name, target.ca_file, parameters["timeout"]) or reason
-        found.append((server, reason))
+        found.append((server, status.with_file(reason, parameters["certificates"].get(server.backend, ""))))
     module.exit_json(
         servers=[server.data(reason) for server, reason in found],
         sentences=[server.sentence(reason) for server, reason in found],

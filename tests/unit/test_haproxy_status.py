@@ -86,6 +86,19 @@ def test_a_handshake_is_tried_where_one_failed() -> None:
     assert not server("UP", "L6OK").handshake_failed
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("its certificate expired on 2026-11-20; run site.yml", ". It is /tls/nginx/certificate.pem there"),
+        ("the connection is refused", ""),
+        ("", ""),
+    ],
+)
+def test_a_wrong_certificate_is_named_by_its_file(reason: str, said: str) -> None:
+    assert status.with_file(reason, "/tls/nginx/certificate.pem") == reason + said
+    assert status.with_file(reason, "") == reason
+
+
 def test_what_is_expected_of_a_certificate_stands_in_the_configuration() -> None:
     assert status.verified(CONFIGURATION) == {
         ("www", "web1"): status.Verified("web1", "/etc/webstack/tls/ca.pem"),

@@ -97,6 +97,11 @@ class Verified:
     ca_file: Optional[str]  # noqa: UP045
 
 
+def with_file(reason: str, certificate: str) -> str:
+    """A reason that is the server's certificate, with the file that it comes from on the server's host."""
+    return f"{reason}. It is {certificate} there" if certificate and reason.startswith("its certificate") else reason
+
+
 def servers(text: str) -> list[Server]:
     """The servers in the CSV of `show stat`."""
     rows = csv.DictReader(text.lstrip("# ").splitlines())
