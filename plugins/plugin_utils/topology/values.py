@@ -183,15 +183,15 @@ def ip(value: object) -> Address | None:
         return None
 
 
-def reachable_address(value: object, host: str, variable: str) -> Address:
+_BARE_ADDRESS = "set webstack_address to the bare IPv4 or IPv6 address at which the other hosts reach it"
+
+
+def reachable_address(value: object, host: str, variable: str, fix: str = _BARE_ADDRESS) -> Address:
     """An address at which a server can be reached."""
     found = ip(value)
     wrong = "not an IP address" if found is None else _unreachable(found)
     if found is None or wrong:
-        raise TopologyError(
-            f"{host}: {variable} is {shown(value)}, {wrong}; "
-            "set webstack_address to the bare IPv4 or IPv6 address at which the other hosts reach it"
-        )
+        raise TopologyError(f"{host}: {variable} is {shown(value)}, {wrong}; {fix}")
     return found
 
 

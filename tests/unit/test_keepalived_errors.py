@@ -1,0 +1,81 @@
+"""Mistakes in the variables of the role keepalived: each is reported once, with the variable and what to write."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.filter.keepalived_errors import keepalived_errors
+from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.keepalived import interface_of
+
+FACTS = {
+    "interfaces": ["lo", "eth-0"],
+    "lo": {"device": "lo", "ipv4": {"address": "127.0.0.1"}, "ipv6": [{"address": "::1"}]},
+    "eth_0": {
+        "device": "eth-0",
+        "ipv4": {"address": "198.18.0.11"},
+        "ipv4_secondaries": [{"address": "198.18.1.11"}],
+        "ipv6": [{"address": "fd00::11"}],
+    },
+}
+INSTANCE = {
+    "name": "webstack_1",
+    "router_id": 51,
+    "priority": 254,
+    "address": "198.18.0.11",
+    "peers": ["198.18.0.12"],
+    "addresses": ["198.18.0.10", "fd00::10"],
+}
+GOOD: dict[str, Any] = {
+    "instances": [INSTANCE],
+    "advert_interval": 0.1,
+    "notify": [],
+    "watch": {"address": "127.0.0.1", "port": 80},
+}
+
+
+def test_what_is_right_is_not_reported() -> None:
+    assert keepalived_errors(GOOD, FACTS) == []
+    defaults = yaml.safe_load((Path(__file__).resolve().parents[2] / "roles/keepalived/defaults/main.yml").read_text())
+    given = {name.removeprefix("keepalived_"): value for name, value in defaults.items()}
+    del given["preempt"]
+    assert keepalived_errors(given | {"instances": [INSTANCE]}, FACTS) == []
+
+
+def test_the_interface_is_the_one_that_has_the_address() -> None:
+    """However Ansible spells its name among the facts."""
+    for address in ("198.18.0.11", "198.18.1.11", "fd00:0::11"):
+        assert interface_of(FACTS, address) == "eth-0"
+    assert interface_of(FACTS, "198.18.0.12") == ""
+    assert interface_of({}, "198.18.0.12") == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"instances": []}, "keepalived_instances is empty; give at least one"),
+        ({"instances": [INSTANCE | {"name": "a b"}]}, 'keepalived_instances[0].name is "a b"; use at most 30'),
+        ({"instances": [INSTANCE | {"router_id": 0}]}, "keepalived_instances[0].router_id is 0; use 1 to 255."),
+        ({"instances": [INSTANCE | {"priority": 255}]}, "keepalived_instances[0].priority is 255; use 1 to 254."),
+        ({"instances": [INSTANCE | {"peers": []}]}, "keepalived_instances[0].peers is empty; name the other"),
+        ({"instances": [INSTANCE | {"peers": ["lb2"]}]}, 'keepalived_instances[0] has "lb2", which is not an IP'),
+        ({"instances": [INSTANCE | {"peers": ["fd00::12"]}]}, "peers has fd00::12, of another family than address"),
+        ({"instances": [INSTANCE | {"addresses": ["fd00::10"]}]}, "addresses has none of the family of address"),
+        ({"instances": [INSTANCE | {"address": "198.18.0.13"}]}, "198.18.0.13, which no network interface of this"),
+        ({"instances": [INSTANCE, INSTANCE | {"name": "b"}]}, "two have the router_id 51; give each its own."),
+        ({"advert_interval": 41}, "keepalived_advert_interval is 41; use 0.01 to 40.95 seconds."),
+        ({"notify": ["notify.sh"]}, 'keepalived_notify begins with "notify.sh"; give the full path'),
+        ({"notify": ["/bin/echo", 'a"b']}, "keepalived_notify has a quotation mark or a line end"),
+        ({"watch": {"address": "*", "port": 80}}, 'keepalived_watch.address is "*"; give an IPv4 or IPv6'),
+        ({"watch": {"address": "::1", "port": 0}}, "keepalived_watch.port: 0 is not a valid port"),
+    ],
+)
+def test_a_mistake_is_reported_once(wrong: dict[str, Any], said: str) -> None:
+    [found] = keepalived_errors(GOOD | wrong, FACTS)
+    assert said in found
+
+
+def test_data_of_another_shape_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"keepalived_errors: .*unexpected keyword argument 'colour'"):
+        keepalived_errors(GOOD | {"colour": "red"}, FACTS)
