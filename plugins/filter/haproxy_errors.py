@@ -11,7 +11,7 @@ description:
   - Finds what HAProxy itself would accept silently or explain badly, such as two proxies on one port, a backend that is
     not defined, or a server whose certificate nobody would verify.
   - Types and required options are not looked at; the role's argument specification does that before.
-positional: backends, listens, stats, quic, maps
+positional: backends, listens, stats, quic, maps, peers
 options:
   _input:
     description: The role's C(haproxy_frontends).
@@ -40,6 +40,9 @@ options:
     description: The role's C(haproxy_maps).
     type: list
     elements: dict
+  peers:
+    description: The role's C(haproxy_peers).
+    type: dict
 seealso:
   - plugin: foobar.webstack.haproxy_sections
     plugin_type: filter
@@ -75,10 +78,12 @@ def haproxy_errors(
     stats: Mapping[str, Any],
     quic: bool = True,
     maps: Sequence[Mapping[str, Any]] | None = None,
+    peers: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """All mistakes as sentences; AnsibleFilterError for data of another shape."""
     try:
-        return [*errors(configuration(frontends, backends, listens, stats), quic=quic), *map_errors(maps or ())]
+        known = configuration(frontends, backends, listens, stats, peers)
+        return [*errors(known, quic=quic), *map_errors(maps or ())]
     except RecordError as error:
         raise AnsibleFilterError(f"haproxy_errors: {error}") from error
 

@@ -45,6 +45,9 @@ options:
     description: Whether the host can listen on IPv6 addresses. A bind for V(*) then has a line for each family.
     type: bool
     default: true
+  peers:
+    description: The role's C(haproxy_peers).
+    type: dict
 seealso:
   - plugin: foobar.webstack.haproxy_errors
     plugin_type: filter
@@ -96,10 +99,11 @@ def haproxy_sections(
     retry_methods: Sequence[str],
     default_alpn: bool = True,
     ipv6: bool = True,
+    peers: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The sections as plain data; AnsibleFilterError for data of another shape."""
     try:
-        known = configuration(frontends, backends, listens, stats)
+        known = configuration(frontends, backends, listens, stats, peers)
     except RecordError as error:
         raise AnsibleFilterError(f"haproxy_sections: {error}") from error
     return {

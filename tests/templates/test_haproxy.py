@@ -44,6 +44,23 @@ VERIFIED = WEB | {
 MANY_NETWORKS = [f"198.51.{number}.0/24" for number in range(130)]
 
 SCENARIOS: dict[str, dict[str, Any]] = {
+    "one of three load balancers": {
+        "haproxy_frontends": [
+            DOWNSTREAM | {"rate_limit": {"requests": 100}, "max_connections_per_client": 10},
+            {"name": "other", "bind": [{"port": 81}], "rate_limit": {}, "default_backend": "web"},
+        ],
+        "haproxy_backends": [WEB],
+        "haproxy_peers": {
+            "local": "lb1",
+            "hosts": [
+                {"name": "lb1", "address": "198.18.0.11"},
+                {"name": "lb2", "address": "198.18.0.12"},
+                {"name": "lb3", "address": "2001:db8::13"},
+            ],
+            "certificate": PEM,
+            "ca_file": CA,
+        },
+    },
     "nothing but statistics": {},
     "nothing but a site": {"haproxy_stats": {}, "haproxy_frontends": [DOWNSTREAM], "haproxy_backends": [WEB]},
     "statistics for others": {

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.peers import Peers
 from ansible_collections.foobar.webstack.plugins.plugin_utils.records import read
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import ip
 
@@ -194,12 +195,13 @@ class Stats:
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything that listens or has servers; `stats` None: no statistics."""
+    """Everything that listens or has servers; `stats` None: no statistics; `peers` None: the only load balancer."""
 
     frontends: tuple[Proxy, ...]
     backends: tuple[Proxy, ...]
     listens: tuple[Proxy, ...]
     stats: Stats | None
+    peers: Peers | None = None
 
     @property
     def uses_quic(self) -> bool:
@@ -227,6 +229,7 @@ def configuration(
     backends: Iterable[Mapping[str, Any]],
     listens: Iterable[Mapping[str, Any]],
     stats: Mapping[str, Any],
+    peers: Mapping[str, Any] | None = None,
 ) -> Configuration:
     """The values of the role's variables of these names. Raises RecordError for data of another shape."""
     return Configuration(
@@ -234,6 +237,7 @@ def configuration(
         backends=_proxies(backends, "haproxy_backends"),
         listens=_proxies(listens, "haproxy_listens"),
         stats=read(Stats, stats, "haproxy_stats") if stats else None,
+        peers=read(Peers, peers, "haproxy_peers") if peers else None,
     )
 
 

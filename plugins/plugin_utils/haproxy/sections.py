@@ -18,6 +18,13 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model impo
     RateLimit,
     Server,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.peers import (
+    SECTION,
+    Peers,
+    section,
+    sum_of,
+    table_name,
+)
 
 # An IPv4 address, or the /64 that is the least an IPv6 network gives to one household.
 CLIENT = "src,ipmask(32,64)"
@@ -42,20 +49,25 @@ _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30}
 def sections(
     configuration: Configuration, retry_methods: Sequence[str], default_alpn: bool, ipv6: bool
 ) -> list[tuple[str, list[str]]]:
-    """Head and lines of each frontend, backend and listen, in this order.
+    """Head and lines of the section of peers, where there are any, and of each frontend, backend and listen.
 
     `retry_methods` are those whose requests may be sent again. `default_alpn` says whether HAProxy offers protocols by
     itself (from 2.8 on), and so has to be told where it should not; `ipv6` whether the host can listen on IPv6.
     """
     made = []
+    peers = configuration.peers
+    if peers:
+        tables = {proxy.name: _counters(proxy) for proxy in configuration.frontends + configuration.listens}
+        counting = {name: described for name, described in tables.items() if described}
+        made.append((f"peers {SECTION}", list(section(peers, counting, ipv6=ipv6))))
     for kind, proxies in (
         ("frontend", configuration.frontends),
         ("backend", configuration.backends),
         ("listen", configuration.listens),
     ):
         for proxy in proxies:
-            lines = [*_opening(proxy, configuration.listeners(proxy.bind, ipv6=ipv6), default_alpn)]
-            lines += _front(proxy) if kind != "backend" else ()
+            lines = [*_opening(proxy, configuration.listeners(proxy.bind, ipv6=ipv6), default_alpn, peers)]
+            lines += _front(proxy, peers) if kind != "backend" else ()
             lines += _back(proxy, retry_methods) if kind != "frontend" else ()
             lines += _rules(proxy)
             lines += _routes(proxy) if kind != "backend" else ()
@@ -117,7 +129,7 @@ def _directives(directive: str, lines: Iterable[str]) -> Iterator[str]:
 # --- what every section begins with -----------------------------------------------------------------------------------
 
 
-def _opening(proxy: Proxy, binds: Sequence[Bind], default_alpn: bool) -> Iterator[str]:
+def _opening(proxy: Proxy, binds: Sequence[Bind], default_alpn: bool, peers: Peers | None) -> Iterator[str]:
     http = proxy.mode is Mode.HTTP
     yield f"mode {proxy.mode.value}"
     if proxy.bind:
@@ -129,7 +141,7 @@ def _opening(proxy: Proxy, binds: Sequence[Bind], default_alpn: bool) -> Iterato
         if bind.tls and bind.tls.quic:
             yield f"bind {_quic_bind(bind, bind.tls)}"
     yield from _trusted_proxies(proxy)
-    yield from _connection_limit(proxy)
+    yield from _connection_limit(proxy, peers)
     yield from _directives("option", proxy.options)
     yield from _directives("acl", proxy.acls)
     yield from _directives("tcp-request", proxy.tcp_request)
@@ -171,20 +183,33 @@ def _trusted_proxies(proxy: Proxy) -> Iterator[str]:
         yield f"tcp-request connection expect-proxy layer4 if {FROM_PROXY}"
 
 
-def _connection_limit(proxy: Proxy) -> Iterator[str]:
+def _counters(proxy: Proxy) -> str:
+    """The table with what is counted of each client; empty where nothing is."""
+    limit, most = proxy.rate_limit, proxy.max_connections_per_client
+    if not (limit or most):
+        return ""
+    counters = ([f"gpc0_rate({limit.period})"] if limit else []) + (["conn_cur"] if most else [])
+    table = limit or RateLimit()
+    return f"type ipv6 size {table.table_size} expire {table.period} store {','.join(counters)}"
+
+
+def _in_table(proxy: Proxy, peers: Peers | None) -> str:
+    """Where a client of the proxy is counted: in the proxy's own table, or in this balancer's among those of all."""
+    return f" table {SECTION}/{table_name(peers.local, proxy.name)}" if peers else ""
+
+
+def _connection_limit(proxy: Proxy, peers: Peers | None) -> Iterator[str]:
     """What is counted of each client, and who has too many connections: refused before the costly TLS handshake.
 
     The connections of a trusted proxy are those of many clients. Who they are is known after its PROXY header, which
     makes it a matter of the session, or after the head of each request: see `_visitor_limit`.
     """
-    limit, most = proxy.rate_limit, proxy.max_connections_per_client
-    if limit or most:
-        counters = ([f"gpc0_rate({limit.period})"] if limit else []) + (["conn_cur"] if most else [])
-        table = limit or RateLimit()
-        yield f"stick-table type ipv6 size {table.table_size} expire {table.period} store {','.join(counters)}"
+    most, counters = proxy.max_connections_per_client, _counters(proxy)
+    if counters and not peers:
+        yield f"stick-table {counters}"
     if most:
         for layer in ("connection", "session") if proxy.proxy_protocol else ("connection",):
-            yield f"tcp-request {layer} track-sc1 {CLIENT}{_unless_exempt(proxy)}"
+            yield f"tcp-request {layer} track-sc1 {CLIENT}{_in_table(proxy, peers)}{_unless_exempt(proxy)}"
             yield f"tcp-request {layer} reject if {{ sc1_conn_cur gt {most} }}"
 
 
@@ -200,14 +225,14 @@ def _unless_exempt(proxy: Proxy) -> str:
 # --- frontends --------------------------------------------------------------------------------------------------------
 
 
-def _front(proxy: Proxy) -> Iterator[str]:
+def _front(proxy: Proxy, peers: Peers | None) -> Iterator[str]:
     if proxy.maxconn is not None:
         yield f"maxconn {proxy.maxconn}"
     if proxy.timeout_client is not None:
         yield f"timeout client {proxy.timeout_client}"
     if proxy.mode is Mode.HTTP and proxy.trusted_proxies:
         yield from _visitor()
-    yield from _refusals(proxy)
+    yield from _refusals(proxy, peers)
     yield from _answer_headers(proxy)
     if proxy.mode is Mode.HTTP and proxy.forwardfor:
         yield "option forwardfor"
@@ -231,7 +256,7 @@ def _visitor() -> Iterator[str]:
     yield "http-request del-header X-Forwarded-For"
 
 
-def _visitor_limit(proxy: Proxy) -> Iterator[str]:
+def _visitor_limit(proxy: Proxy, peers: Peers | None) -> Iterator[str]:
     """Who has too much open at a time through trusted proxies: requests, since connections are the proxies' own.
 
     What counts requests for the rate limit counts the open ones, too, so nothing is counted twice.
@@ -240,22 +265,27 @@ def _visitor_limit(proxy: Proxy) -> Iterator[str]:
     if not (most and proxy.trusted_proxies):
         return
     if not limit:
-        yield f"http-request track-sc0 {CLIENT} if {VIA_PROXY}"
+        yield f"http-request track-sc0 {CLIENT}{_in_table(proxy, peers)} if {VIA_PROXY}"
     status = (limit or RateLimit()).status
     yield f"http-request deny deny_status {status} hdr Retry-After 1 if {VIA_PROXY} {{ sc0_conn_cur gt {most} }}"
 
 
-def _refusals(proxy: Proxy) -> Iterator[str]:
+def _refusals(proxy: Proxy, peers: Peers | None) -> Iterator[str]:
     """Who gets no answer of a server, the cheapest test first."""
     limit = proxy.rate_limit
     if limit:
         yield "# What is refused is not counted: who asks too often is slowed down to the limit, and not shut out."
-        yield f"http-request track-sc0 {CLIENT}{''.join(f' unless {allowed}' for allowed in _allowed(limit))}"
+        unless = "".join(f" unless {allowed}" for allowed in _allowed(limit))
+        yield f"http-request track-sc0 {CLIENT}{_in_table(proxy, peers)}{unless}"
     if proxy.mode is Mode.HTTP:
-        yield from _visitor_limit(proxy)
+        yield from _visitor_limit(proxy, peers)
     if limit:
+        rate = "sc0_gpc0_rate"
+        if peers:
+            yield from sum_of(peers, proxy.name, CLIENT, rate)
+            rate = "var(txn.rate) -m int"
         refusal = f"deny deny_status {limit.status} hdr Retry-After {seconds(limit.period)}"
-        yield f"http-request {refusal} if {{ sc0_gpc0_rate ge {limit.requests} }}"
+        yield f"http-request {refusal} if {{ {rate} ge {limit.requests} }}"
         yield "http-request sc-inc-gpc0(0)"
     if proxy.max_body_size is not None:
         yield "# The length that the client announces, or else what has already come."

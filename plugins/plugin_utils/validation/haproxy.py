@@ -22,6 +22,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model impo
     Server,
     is_path,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.peers import Peers
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.sections import (
     FROM_PROXY,
     PERIOD,
@@ -31,6 +32,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.sections i
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
     PORTS,
     WEIGHTS,
+    is_address,
     is_dns_name,
     is_haproxy_name,
     is_port,
@@ -79,7 +81,23 @@ def errors(configuration: Configuration, *, quic: bool) -> list[str]:
         *_shared_binds(fronts),
         *(error for entry in fronts for error in _front(entry, [back.proxy.name for back in backs], quic)),
         *(error for entry in backs for error in _back(entry)),
+        *(_peers(configuration.peers) if configuration.peers else ()),
     ]
+
+
+def _peers(peers: Peers) -> Iterator[str]:
+    names = [host.name for host in peers.hosts]
+    for name, count in _repeated(names):
+        yield f'haproxy_peers.hosts: {count} are named "{name}"; name every load balancer once.'
+    if peers.local not in names:
+        yield f'haproxy_peers.local is "{peers.local}"; name one of haproxy_peers.hosts: {listed(names) if names else "none is there"}.'
+    for host in peers.hosts:
+        if not is_haproxy_name(host.name):
+            yield f'haproxy_peers.hosts: the name "{host.name}" is not valid; {VALID_NAME}.'
+        if not is_address(host.address):
+            yield f'haproxy_peers.hosts: "{host.address}" of {host.name} is not valid; give an IPv4 or IPv6 address.'
+    if not is_port(peers.port):
+        yield f"haproxy_peers.port: {peers.port} is not a valid port; {VALID_PORT}."
 
 
 def map_errors(maps: Iterable[Mapping[str, Any]], variable: str = "haproxy_maps") -> list[str]:

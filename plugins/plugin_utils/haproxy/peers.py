@@ -1,0 +1,69 @@
+"""Load balancers that tell each other how much each client has asked of them.
+
+A peer pushes its values over those of the others, and HAProxy does not add them up (configuration manual, 3.5 "Peers").
+So each balancer counts in a table of its own, which the others have a copy of, and the limit is compared with the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SECTION = "balancers"
+"""Name of the section, which is part of the tables' names elsewhere."""
+
+
+@dataclass(frozen=True)
+class PeerHost:
+    """A load balancer. `name` is also what its certificate is for."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Peers:
+    """All load balancers, and which of them this one is. Paths are those of the host."""
+
+    local: str
+    hosts: tuple[PeerHost, ...]
+    certificate: str
+    ca_file: str
+    port: int = 10024
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The names of those that this one is not."""
+        return tuple(host.name for host in self.hosts if host.name != self.local)
+
+
+def table_name(host: str, proxy: str) -> str:
+    """What the table of a balancer for a proxy is called in the section."""
+    return f"{host}_{proxy}"
+
+
+def section(peers: Peers, tables: dict[str, str], *, ipv6: bool) -> Iterator[str]:
+    """The lines of the section; `tables` has the description of the table of each proxy that counts."""
+    tls = f"ssl crt {peers.certificate} ca-file {peers.ca_file} verify required"
+    yield f"bind *:{peers.port} {tls}"
+    if ipv6:
+        yield f"bind [::]:{peers.port} v6only {tls}"
+    yield f"default-server {tls}"
+    for host in peers.hosts:
+        if host.name == peers.local:
+            yield f"server {host.name}"
+        else:
+            address = f"[{host.address}]" if ":" in host.address else host.address
+            yield f"server {host.name} {address}:{peers.port} verifyhost {host.name}"
+    for proxy, described in tables.items():
+        for host in peers.hosts:
+            yield f"table {table_name(host.name, proxy)} {described}"
+
+
+def sum_of(peers: Peers, proxy: str, client: str, own: str) -> Iterator[str]:
+    """Rules that set `txn.rate` to what a client has asked of all balancers: `own` here, and what the others told."""
+    so_far = ""
+    for other in peers.others:
+        yield f"http-request set-var(txn.rate) {client},table_gpc0_rate({SECTION}/{table_name(other, proxy)}){so_far}"
+        so_far = ",add(txn.rate)"
+    yield f"http-request set-var(txn.rate) {own}{so_far}"
