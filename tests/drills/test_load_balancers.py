@@ -175,7 +175,8 @@ def test_keepalived_killed(balancers, run):
 
 def test_the_balancers_do_not_hear_each_other(balancers, run):
     """While they do not, both have the address: VRRP cannot know better. Healed, one gives it up."""
-    block = "nft -f - <<'E'\ntable inet drill {\n chain in { type filter hook input priority -5; meta l4proto 112 drop; }\n}\nE"
+    chain = "chain in { type filter hook input priority -5; meta l4proto 112 drop; }"
+    block = f"nft 'table inet drill {{ {chain} }}'"
     with run("balancer-partition", shared_at_most=float("inf")) as (record, active):
         other = balancers.other(active)
         balancers.on(other).check_output(block)

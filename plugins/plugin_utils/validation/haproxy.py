@@ -90,7 +90,8 @@ def _peers(peers: Peers) -> Iterator[str]:
     for name, count in _repeated(names):
         yield f'haproxy_peers.hosts: {count} are named "{name}"; name every load balancer once.'
     if peers.local not in names:
-        yield f'haproxy_peers.local is "{peers.local}"; name one of haproxy_peers.hosts: {listed(names) if names else "none is there"}.'
+        known = listed(names) if names else "none is there"
+        yield f'haproxy_peers.local is "{peers.local}"; name one of haproxy_peers.hosts: {known}.'
     for host in peers.hosts:
         if not is_haproxy_name(host.name):
             yield f'haproxy_peers.hosts: the name "{host.name}" is not valid; {VALID_NAME}.'
