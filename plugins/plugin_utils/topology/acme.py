@@ -1,0 +1,50 @@
+"""How the question of an ACME server (HTTP-01, RFC 8555, 8.3) finds the load balancer that has asked for a certificate.
+
+Each load balancer gets certificates of its own for the same names, and the question comes to any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.addresses import HostVars, addresses
+
+PATH = "{ path_beg /.well-known/acme-challenge/ }"
+RELAYED = "X-ACME-Relayed"
+"""Header of a question that another load balancer has passed on: it goes no further, or it would go in circles."""
+PORT = 80
+"""The only one at which an ACME server asks."""
+
+
+def routing(hosts: Sequence[str], hostvars: HostVars, host: str, client: dict[str, Any]) -> dict[str, Any]:
+    """HAProxy's backends and routes on `host`, one of the load balancers `hosts`.
+
+    `client` is where the ACME client of a host listens while it asks: `address` and `port`. It has an answer on one
+    host alone. Nobody listens on the others, or answers 404, and the question is sent to the next.
+
+    Raises TopologyError for load balancers without an address.
+    """
+    here = {"name": "lego", **client, "check": False}
+    others = [
+        {"name": name, "address": str(address), "port": PORT, "check": False}
+        for name, address in addresses(hosts, hostvars).items()
+        if name != host
+    ]
+    if not others:
+        return {"backends": [{"name": "acme", "servers": [here]}], "routes": [{"backend": "acme", "condition": PATH}]}
+    anywhere = {
+        "name": "acme",
+        "servers": [here, *others],
+        "retries": len(others) + 1,
+        "redispatch": 1,
+        "retry_on": ["conn-failure", "empty-response", "404", "503"],
+        "http_request": [f"set-header {RELAYED} 1"],
+    }
+    return {
+        "backends": [anywhere, {"name": "acme-here", "servers": [here]}],
+        "routes": [
+            {"backend": "acme-here", "condition": f"{PATH} {{ req.hdr({RELAYED}) -m found }}"},
+            {"backend": "acme", "condition": PATH},
+        ],
+    }

@@ -1,0 +1,49 @@
+"""An ACME server's question reaches whoever has asked, wherever it comes in, and never goes in circles."""
+
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.filter.acme_routing import acme_routing
+from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model import configuration
+
+HOSTVARS = {"lb1": {"ansible_host": "198.18.0.11"}, "lb2": {"ansible_host": "198.18.0.12"}}
+
+
+def of(hosts: list[str], host: str = "lb1") -> dict[str, Any]:
+    return acme_routing(hosts, HOSTVARS, host, "127.0.0.1", 8402)
+
+
+def test_the_only_load_balancer_asks_its_own_client() -> None:
+    found = of(["lb1"])
+    assert [backend["name"] for backend in found["backends"]] == ["acme"]
+    [server] = found["backends"][0]["servers"]
+    assert server == {"name": "lego", "address": "127.0.0.1", "port": 8402, "check": False}
+    assert [route["backend"] for route in found["routes"]] == ["acme"]
+
+
+def test_a_question_that_was_passed_on_goes_no_further() -> None:
+    """Red where the relayed one meets the backend with the others: two load balancers would pass it on for ever."""
+    found = of(["lb1", "lb2"], "lb2")
+    backends = {backend["name"]: backend for backend in found["backends"]}
+    assert [server["name"] for server in backends["acme"]["servers"]] == ["lego", "lb1"]
+    assert [server["name"] for server in backends["acme-here"]["servers"]] == ["lego"]
+    first, second = found["routes"]
+    assert first["backend"] == "acme-here"
+    assert "req.hdr(X-ACME-Relayed) -m found" in first["condition"]
+    assert second["backend"] == "acme"
+    assert backends["acme"]["http_request"] == ["set-header X-ACME-Relayed 1"]
+
+
+def test_every_wrong_answer_is_tried_elsewhere() -> None:
+    """A client that has not asked refuses the connection, or answers 404; another HAProxy says 503 for the former."""
+    backend = of(["lb1", "lb2"])["backends"][0]
+    assert {"conn-failure", "404", "503"} <= set(backend["retry_on"])
+    assert backend["redispatch"] == 1
+    assert backend["retries"] >= len(backend["servers"]) - 1
+    configuration([], of(["lb1", "lb2"])["backends"], [], {})
+
+
+def test_a_load_balancer_without_an_address_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="lb3"):
+        of(["lb1", "lb3"])
