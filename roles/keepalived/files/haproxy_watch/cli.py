@@ -6,7 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
-from haproxy_watch.watch import INTERVAL, UNWELL, Row, answers, settle
+from haproxy_watch.watch import INTERVAL, Row, answers, settle
 
 
 def main() -> int:
@@ -16,9 +16,6 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--file", type=Path, required=True)
     options = parser.parse_args()
-    # keepalived takes a file that is not there for a good word.
-    if not options.file.exists():
-        settle(options.file, UNWELL)
     row = Row()
     while True:
         asked = time.monotonic()
