@@ -15,7 +15,7 @@ from mysql_backup.archive import BEHIND_SECONDS, spooled
 from mysql_backup.backup import refuse_copied_empty as without_rows
 from mysql_backup.backup import retain
 from mysql_backup.binlog import scan
-from mysql_backup.errors import BackupError
+from mysql_backup.errors import BackupError, DamagedError
 from mysql_backup.plan import (
     Target,
     Transaction,
@@ -407,6 +407,21 @@ def test_what_no_base_needs_is_forgotten(tmp_path):
     retain(host)
     assert ["forget", "log1", "log3"] in host.repository.asked
     assert ["forget", "--tag=kind=base", "--group-by=", "--keep-last=2"] in host.repository.asked
+
+
+def test_nothing_is_forgotten_in_a_damaged_repository(tmp_path):
+    """Red when each night's backup, which shares the lost data, takes the place of an older one that is whole."""
+    host = FakeHost(tmp_path, contents=(BASES, LOGS))
+
+    def damaged(*arguments, **_):
+        host.repository.asked.append(list(arguments))
+        if arguments[0] == "prune":
+            raise DamagedError("restic prune", 1, "Fatal: pack size does not match", "a file of it is cut off")
+
+    host.repository.restic = damaged
+    with pytest.raises(DamagedError, match="is damaged: a file of it is cut off"):
+        retain(host)
+    assert host.repository.asked == [["unlock"], ["prune", "--dry-run"]]
 
 
 def test_what_succeeded_last_stays_in_the_status(tmp_path):

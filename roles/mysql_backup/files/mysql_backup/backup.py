@@ -82,6 +82,8 @@ def retain(host: Host) -> None:
     """Remove bases by the rules, and archived logs that no base needs any more."""
     restic = host.repository.restic
     restic("unlock")
+    # Fails where the repository is damaged: the new base may share what is lost, and no older one is given up for it.
+    restic("prune", "--dry-run")
     rules = [f"--keep-{name}={count}" for name, count in host.settings.keep.items() if count]
     restic("forget", "--tag=kind=base", "--group-by=", *rules)
     bases, logs = host.repository.contents()
