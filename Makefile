@@ -12,7 +12,8 @@ LOG := $(STEP) --log
 SCREEN := build/lab.txt
 ROLES := $(notdir $(wildcard roles/*))
 STACK := molecule/default/inventory
-INVENTORIES := $(notdir $(patsubst %/,%,$(wildcard tests/inventories/*/)))
+INVENTORIES := $(filter-out applications,$(notdir $(patsubst %/,%,$(wildcard tests/inventories/*/))))
+EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard docs/examples/*/)))
 DEBIAN12 := appserver certificates firewall haproxy nginx openssh
 
 help: ## List the targets
@@ -69,7 +70,7 @@ test: lint types sanity unit templates stack ## Everything that CI runs on every
 # The drills are the last that needs the lab; its hosts are left for a look when one of them failed.
 nightly: test molecule lab drills lab-down lanes ## Everything there is: make test, all scenarios, all drills, the lanes
 
-lanes: lane-inventories lane-debian12 lane-ansible ## Other inventories, and other versions of what the collection stands on
+lanes: lane-inventories lane-applications lane-debian12 lane-ansible ## Other inventories, and other versions of what the collection stands on
 
 # Each stands for what a user may have. What it has to do is the same for all: nothing below knows how many hosts there are.
 lane-inventories: image ## One host for everything, two, ...: all of tests/inventories, or one: make lane-inventories NAME=one_host
@@ -81,6 +82,18 @@ lane-inventories: image ## One host for everything, two, ...: all of tests/inven
 	  && $(LOG) "$$name: back up" ansible-playbook playbooks/backup.yml $$with \
 	  && $(STEP) "$$name: check the hosts" pytest tests/hosts --hosts='ansible://all' --ansible-inventory=tests/inventories/$$name \
 	  && $(LOG) "$$name: remove the hosts" ansible-playbook playbooks/lab/down.yml $$with || exit 1; done
+
+# One after the other on one host, each in the place of the one before.
+lane-applications: image ## The applications of docs/applications.md on one host: all of docs/examples, or one: make lane-applications NAME=django
+	@lab="-i tests/inventories/applications"; \
+	$(LOG) "applications: remove what an earlier run left" ansible-playbook playbooks/lab/down.yml $$lab \
+	&& $(LOG) "applications: make the host" ansible-playbook playbooks/lab/up.yml $$lab || exit 1; \
+	for name in $(or $(NAME),$(EXAMPLES)); do with="$$lab -i docs/examples/$$name/inventory -e @build/applications/$$name-1.0.yml"; \
+	  $(LOG) "$$name: pack it with its wheels" python tests/support/packing.py $$name \
+	  && $(LOG) "$$name: release it" ansible-playbook playbooks/site.yml $$with \
+	  && $(LOG) "$$name: run again, nothing may change" scripts/unchanged playbooks/site.yml $$with \
+	  && $(STEP) "$$name: use it, and break it" pytest tests/applications/test_$$name.py --ansible-inventory=tests/inventories/applications || exit 1; done; \
+	$(LOG) "applications: remove the host" ansible-playbook playbooks/lab/down.yml $$lab
 
 lane-debian12: export LAB_RELEASE = bookworm
 lane-debian12: tools ## The roles that can run there, on Debian 12
