@@ -79,6 +79,17 @@ def test_messages_that_are_explained_are_printed_by_something():
     assert len(quoted) > 20
 
 
+@pytest.mark.parametrize(
+    "file", sorted(ROOT.glob("docs/examples/*/inventory/**/*.yml")), ids=lambda file: str(file.relative_to(ROOT))
+)
+def test_the_files_of_the_examples_are_shown(file):
+    """Whole, as the lane releases them. Red when a file or the page is changed alone."""
+    shown = re.findall(
+        r"```yaml\n(?:# group_vars/[^\n]*\n)?(.*?)```", (ROOT / "docs/applications.md").read_text(), re.DOTALL
+    )
+    assert file.read_text().removeprefix("---\n") in shown
+
+
 @guides
 def test_playbooks_that_are_named_are_there(page):
     """In commands, and as foobar.webstack.<playbook>, which is a plugin or role else."""
