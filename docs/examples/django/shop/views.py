@@ -22,7 +22,7 @@ def products(request):
     form = ProductForm(request.POST or None, request.FILES or None)
     if form.is_valid():
         with transaction.atomic():
-            product, _ = Product.objects.update_or_create(
+            product, _made = Product.objects.update_or_create(
                 name=form.cleaned_data["name"],
                 defaults={name: form.cleaned_data[name] for name in ("price", "photo")},
             )
