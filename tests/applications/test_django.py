@@ -1,5 +1,6 @@
 """A Django shop: static files with hashed names, uploads, a view and a trigger, a worker, a job, a command."""
 
+import json
 import re
 import uuid
 from http.cookies import SimpleCookie
@@ -108,15 +109,16 @@ def test_the_job_runs(site, on_host):
 
 
 def test_a_command_makes_an_account(visitor, play):
-    """As of docs/applications.md; who has it may log in."""
+    """As in docs/applications.md: who has it may log in."""
     name, password = f"admin-{uuid.uuid4().hex}", uuid.uuid4().hex
-    run = play(
-        "run.yml",
-        "-e",
-        f"command='python3 manage.py createsuperuser --no-input --username {name} --email a@example.com'",
-    )
+    secrets = json.dumps({"webstack_run_secrets": {"DJANGO_SUPERUSER_PASSWORD": password}})
+    command = f"manage.py createsuperuser --no-input --username {name} --email admin@example.com"
+    run = play("run.yml", "-e", f"command='{command}'", "-e", secrets)
     assert run.succeeded, run.output
-    assert password  # given below, once run.yml takes an environment
+    assert password not in run.output
+    answer = visitor.post("/admin/login/", {"username": name, "password": password})
+    assert (answer.status, answer.headers["Location"]) == (302, "/accounts/profile/"), answer.text
+    assert "Site administration" in visitor.get("/admin/").text
 
 
 def test_a_release_and_back(site, play, release, serving, on_host):
