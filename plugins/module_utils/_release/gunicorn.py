@@ -75,5 +75,6 @@ def check_listener(wanted: Listener, present: Listener | None) -> None:
             if error.errno != errno.EADDRINUSE or present is None or present[1] != port:
                 raise ReleaseError(
                     f"the application cannot listen on {address} port {port}: {error.strerror}; set appserver_bind to "
-                    "an address of this host and a free port"
+                    "an address of this host and a free port (in a stack webstack_app_port), or stop what listens "
+                    "there, such as the application under its former name"
                 ) from error
