@@ -18,6 +18,7 @@ TEMPLATE = all_of(
         "response": "appserver_timeout",
         "read": "nginx_proxy_read_timeout",
         "server": "(__webstack_backends | first).timeout_server",
+        "idle": "__webstack_upstream.keepalive_timeout",
         "workers": "nginx_worker_shutdown_timeout",
         "balancer": "haproxy_hard_stop_after",
         "host": "appserver_health_host",
@@ -57,6 +58,10 @@ class TestStack:
         """Otherwise a visitor hears of a gateway, and nobody of the application. The longest location counts."""
         assert {(host["response"], host["read"], host["server"]) for host in usual.values()} == {(30, "35s", "40s")}
         assert {(host["response"], host["read"], host["server"]) for host in changed.values()} == {(90, "95s", "305s")}
+
+    def test_nginx_closes_idle_connections_before_gunicorn_does(self, usual):
+        """Worker classes that keep connections do so for 2 s. A POST on one that just closes is lost."""
+        assert {seconds(host["idle"]) for host in usual.values()} == {1}
 
     def test_connections_outlive_a_reload(self, usual, changed):
         for found, time in ((usual, "1h"), (changed, "10m")):

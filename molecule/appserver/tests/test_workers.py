@@ -49,6 +49,7 @@ def test_each_class_serves_and_shows_the_certificate_of_the_moment(
         "requirements": "requirements.txt",
         "pip_arguments": ["--no-index", "--find-links", "vendor"],
         "worker_class": worker_class,
+        "start_timeout": 30,
         "wsgi": application,
     }
     deploy(**release).succeeded()
