@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +97,19 @@ def test_a_playbook_says_how_to_call_it(file):
     assert f"#   ansible-playbook foobar.webstack.{'.'.join(path.parts)}" in top
 
 
+def included(play: dict[str, Any]) -> Iterator[str]:
+    """The roles that a play's tasks take whole, and only where there is something to do for them."""
+    for task in play.get("tasks", []):
+        role = task.get("ansible.builtin.include_role", {})
+        if role and "tasks_from" not in role:
+            yield role["name"].removeprefix("foobar.webstack.")
+
+
 @pytest.mark.parametrize("group", [name for name, entry in TABLE.items() if entry["roles"]])
 def test_a_tier_has_the_roles_of_the_table(group):
     """Catches a role that is added to a play alone: its variables would be refused as unknown."""
     tier = [
-        [role["role"].removeprefix("foobar.webstack.") for role in play["roles"]]
+        [role["role"].removeprefix("foobar.webstack.") for role in play["roles"]] + list(included(play))
         for play in plays(ROOT / "playbooks/site.yml")
         if play.get("roles") and (play["hosts"] == group or f"'{group}'" in play["hosts"])
     ]

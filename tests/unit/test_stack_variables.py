@@ -74,5 +74,5 @@ def test_the_challenge_is_forwarded_to_where_it_is_answered(one_host: Path) -> N
     """One variable for both ends. Red with a port of its own in the load balancer's backend."""
     for listen, port in ((None, "8402"), ("127.0.0.1:9402", "9402")):
         given = {"certificates_acme_listen": listen} if listen else {}
-        [backend] = rendered("{{ __webstack_backends | selectattr('name', 'eq', 'acme') }}", one_host, **given)["one"]
+        [backend] = rendered("{{ haproxy_backends | selectattr('name', 'eq', 'acme') }}", one_host, **given)["one"]
         assert [(server["address"], str(server["port"])) for server in backend["servers"]] == [("127.0.0.1", port)]
