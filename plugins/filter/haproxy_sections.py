@@ -11,7 +11,7 @@ description:
   - Turns frontends, backends, listens and statistics, as the role P(foobar.webstack.haproxy#role) has them, into the
     lines of their sections. The role's template uses it; what an option means is said in the role's manual.
   - The data is taken to be right; P(foobar.webstack.haproxy_errors#filter) says what is wrong with it.
-positional: backends, listens, stats, retry_methods, default_alpn, ipv6
+positional: backends, listens, stats, retry_methods, default_alpn, ipv6, peers
 options:
   _input:
     description: The role's C(haproxy_frontends).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: import_errors
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Why a dump is not imported as it is asked for
 author: The foobar.webstack maintainers
 description:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: import_notes
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: What is done with a dump besides loading it
 author: The foobar.webstack maintainers
 description:

@@ -16,7 +16,7 @@ description:
   - Refused, with a message that says what to write instead, are less than two load balancers, an address that is a
     host's own, given twice, or not one that can be reached, and fewer addresses than load balancers in
     C(active_active).
-positional: hostvars, addresses
+positional: hostvars, addresses, mode, router_id
 options:
   _input:
     description: Inventory names of the load balancers, such as C(groups['loadbalancers']).

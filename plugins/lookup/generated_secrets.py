@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: generated_secrets
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: The passwords that the preflight has generated
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

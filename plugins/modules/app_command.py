@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: app_command
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Runs a command of an application, once
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: apt_source
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Add an apt repository whose key is known by its fingerprint
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: confirm_connection
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Confirm over a new connection what may have cut the controller off
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

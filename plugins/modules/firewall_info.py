@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: firewall_info
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Says whether another firewall closes what the stack opens
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: haproxy_status
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Says of each server of HAProxy whether it is up, and else why not
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

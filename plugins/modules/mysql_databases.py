@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_databases
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Makes a MySQL server's databases those that are listed, and loads the names of time zones
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_dump_info
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Says what is in a dump of a MySQL database
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

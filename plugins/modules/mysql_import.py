@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_import
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Loads a dump into an empty database of a MySQL server
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

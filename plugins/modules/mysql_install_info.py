@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mysql_install_info
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Says whether a host can get, or has, a MySQL server that this collection works with
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: openssh_info
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Says what the installed OpenSSH supports, and how Ansible is connected
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

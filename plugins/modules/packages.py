@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: packages
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Install Debian packages, in spite of what else goes on with apt
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:

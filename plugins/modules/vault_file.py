@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vault_file
 short_description: Write a secret to a file on the controller
-version_added: 1.1.0
+version_added: 1.0.0
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Writes a file on the controller that only its owner can read, and makes its folder if that is missing.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: zipapp
 short_description: Install a Python program as one file
-version_added: 1.1.0
+version_added: 1.0.0
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - Builds a zip application of a package and of the shared code of this collection that it imports, and copies it to
