@@ -137,7 +137,7 @@ def _virtual(virtual: Sequence[str], own: Mapping[str, Address]) -> list[Address
 
 def _shares(virtual: Sequence[Address], names: Sequence[str]) -> list[list[Address]]:
     """For each load balancer its share: of each family the addresses in turn."""
-    shares: list[list[Address]] = [[] for _ in names]
+    shares: list[list[Address]] = [[] for _name in names]
     for version in (4, 6):
         for number, address in enumerate(address for address in virtual if address.version == version):
             shares[number % len(names)].append(address)
