@@ -5,7 +5,6 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -27,7 +26,8 @@ def host(tmp_path, monkeypatch) -> Host:
     host = Host(tmp_path / "host")
     monkeypatch.setattr(health, "ask", host.ask)
     monkeypatch.setattr(gunicorn, "check_listener", lambda wanted, present: None)
-    ids = SimpleNamespace(pw_uid=os.geteuid(), pw_gid=os.getegid())
+    # Complete: an older Python asks for it when it unpacks an archive.
+    ids = pwd.struct_passwd(("shop", "x", os.geteuid(), os.getegid(), "", "/", "/bin/false"))
     monkeypatch.setattr(pwd, "getpwnam", lambda _name: ids)
     return host
 
