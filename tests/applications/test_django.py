@@ -126,7 +126,7 @@ def test_a_release_and_back(site, play, release, serving, on_host):
 
     def worker() -> str:
         process = on_host.check_output(f"systemctl show --property MainPID --value {packing.NAME}-worker")
-        return on_host.check_output(f"basename $(readlink /proc/{process}/cwd)")
+        return re.search(r"/releases/([^/]+)/", on_host.check_output(f"cat /proc/{process}/cmdline"))[1]
 
     before = serving()
     run = release("2.0", {"shop/templates/shop/products.html": lambda text: text.replace("<h1>Shop", "<h1>New shop")})

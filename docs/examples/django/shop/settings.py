@@ -73,6 +73,7 @@ TEMPLATES = [
     }
 ]
 ROOT_URLCONF = "shop.urls"
+TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # nginx serves both. The folder static is made by collectstatic, in each release; shared/media outlives releases.
