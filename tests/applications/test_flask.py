@@ -20,6 +20,6 @@ def test_its_stylesheet_comes_from_nginx(site):
 
 
 def test_a_broken_release_is_refused(refused):
-    """It starts, and cannot do its work."""
-    why = refused({"notes.py": lambda text: text.replace('Table("notes"', 'Table("note"')})
+    """It starts, and cannot do its work: nobody migrates the table to the column that it reads."""
+    why = refused({"notes.py": lambda text: text.replace('Column("text"', 'Column("body"')})
     assert "GET /health answered 500" in why
