@@ -44,6 +44,7 @@ VERIFIED = WEB | {
 MANY_NETWORKS = [f"198.51.{number}.0/24" for number in range(130)]
 
 SCENARIOS: dict[str, dict[str, Any]] = {
+    "nothing but statistics": {},
     "one of three load balancers": {
         "haproxy_frontends": [
             DOWNSTREAM | {"rate_limit": {"requests": 100}, "max_connections_per_client": 10},
@@ -61,7 +62,6 @@ SCENARIOS: dict[str, dict[str, Any]] = {
             "ca_file": CA,
         },
     },
-    "nothing but statistics": {},
     "nothing but a site": {"haproxy_stats": {}, "haproxy_frontends": [DOWNSTREAM], "haproxy_backends": [WEB]},
     "statistics for others": {
         "haproxy_stats": {"address": "::", "port": 9000, "allow": ["192.0.2.0/24", "2001:db8::/32"]}

@@ -42,19 +42,17 @@ def table_name(host: str, proxy: str) -> str:
     return f"{host}_{proxy}"
 
 
-def section(peers: Peers, tables: dict[str, str], *, ipv6: bool) -> Iterator[str]:
-    """The lines of the section; `tables` has the description of the table of each proxy that counts."""
+def section(peers: Peers, tables: dict[str, str]) -> Iterator[str]:
+    """The lines of the section; `tables` has the description of the table of each proxy that counts.
+
+    It listens where the others ask: HAProxy takes one address in such a section.
+    """
     tls = f"ssl crt {peers.certificate} ca-file {peers.ca_file} verify required"
-    yield f"bind *:{peers.port} {tls}"
-    if ipv6:
-        yield f"bind [::]:{peers.port} v6only {tls}"
+    places = {host.name: f"[{host.address}]" if ":" in host.address else host.address for host in peers.hosts}
+    yield f"bind {places[peers.local]}:{peers.port} {tls}"
     yield f"default-server {tls}"
-    for host in peers.hosts:
-        if host.name == peers.local:
-            yield f"server {host.name}"
-        else:
-            address = f"[{host.address}]" if ":" in host.address else host.address
-            yield f"server {host.name} {address}:{peers.port} verifyhost {host.name}"
+    for name, address in places.items():
+        yield f"server {name}" if name == peers.local else f"server {name} {address}:{peers.port} verifyhost {name}"
     for proxy, described in tables.items():
         for host in peers.hosts:
             yield f"table {table_name(host.name, proxy)} {described}"

@@ -59,7 +59,7 @@ def sections(
     if peers:
         tables = {proxy.name: _counters(proxy) for proxy in configuration.frontends + configuration.listens}
         counting = {name: described for name, described in tables.items() if described}
-        made.append((f"peers {SECTION}", list(section(peers, counting, ipv6=ipv6))))
+        made.append((f"peers {SECTION}", list(section(peers, counting))))
     for kind, proxies in (
         ("frontend", configuration.frontends),
         ("backend", configuration.backends),
