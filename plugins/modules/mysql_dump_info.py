@@ -15,13 +15,7 @@ description:
   - Reads a dump that mysqldump or a similar program has written, plain or compressed with gzip, bzip2, xz or zstd, and
     says what of it concerns the server that it was made on and not the data.
   - Reads line by line, so that the size does not matter. Lines with data are not looked at.
-attributes:
-  check_mode:
-    description: Does the same.
-    support: full
-  diff_mode:
-    description: Nothing changes.
-    support: none
+extends_documentation_fragment: [foobar.webstack.info]
 options:
   path:
     description: The dump.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import BOOLEANS
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import is_true
 
 UPLOAD_HEADERS = {"Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox"}
 """A visitor's file is looked at, and does nothing in the name of the site."""
@@ -44,7 +44,7 @@ def _uploads(given: Mapping[str, Any], hosts: Sequence[str]) -> Iterator[str]:
             yield f"{where} is not a path that begins and ends with /; write one such as /media/."
         if not isinstance(directory, str) or not _DIRECTORY.fullmatch(directory):
             yield f'{where} leads to "{directory}", which is no directory below shared/; write a name such as media.'
-    if uploads and len(hosts) > 1 and not BOOLEANS.get(str(given.get("webstack_app_uploads_shared")).lower(), False):
+    if uploads and len(hosts) > 1 and not is_true(given.get("webstack_app_uploads_shared")):
         yield (
             f"webstack_app_uploads: {' and '.join(hosts)} would each have the files that it received itself, and "
             "visitors would miss the others. Keep uploads in an object storage (docs/applications.md), or mount one "

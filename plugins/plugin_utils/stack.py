@@ -15,10 +15,10 @@ from typing import Any
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.limits import secret_errors
 from ansible_collections.foobar.webstack.plugins.plugin_utils import additions, applications
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
-    BOOLEANS,
     ascii_name,
     is_address,
     is_dns_name,
+    is_true,
     is_trustable,
 )
 
@@ -173,11 +173,11 @@ def _collation(given: Mapping[str, Any]) -> list[str]:
 
 def _proxy_protocol(given: Mapping[str, Any]) -> list[str]:
     variable = "webstack_proxy_protocol"
-    if not _is_true(given.get(variable)):
+    if not is_true(given.get(variable)):
         return []
     if not given.get("webstack_trusted_proxies"):
         return [_error(variable, True, "false, or list in webstack_trusted_proxies who sends the PROXY header")]
-    if _is_true(given.get("webstack_http3")):
+    if is_true(given.get("webstack_http3")):
         return [_error(variable, True, "false, or webstack_http3 to false: HTTP/3 carries no PROXY header")]
     return []
 
@@ -191,11 +191,6 @@ def _in_ascii(value: Any) -> str:
     if not all(map(_is_site_name, written)):
         return ""
     return f"the ASCII form {json.dumps(written[0] if isinstance(value, str) else written)}"
-
-
-def _is_true(value: Any) -> bool:
-    """Of a boolean, or of the text that may stand for one. What is neither is refused for its type."""
-    return BOOLEANS.get(str(value).lower(), False)
 
 
 def _error(variable: str, value: Any, fix: str) -> str:

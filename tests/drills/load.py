@@ -91,27 +91,27 @@ class Load:
             self.refused.append(f"{kind} at {datetime.now(UTC):%H:%M:%S.%f}: {told[:REFUSED_LENGTH]}")
         return moment.at
 
-    def silence(self, since: float, until: float) -> tuple[float, float]:
-        """The longest time without an acknowledged write that touches this span: when it began and ended."""
-        written = sorted(moment.at for moment in list(self.moments) if moment.kind == "write" and moment.good)
-        before = [at for at in written if at < since][-1:] or [since]
-        inside = [at for at in written if since <= at <= until]
+    def silence(self, since: float, until: float, kind: str = "write") -> tuple[float, float]:
+        """The longest time without a good answer of the kind that touches this span: when it began and ended."""
+        good = sorted(moment.at for moment in list(self.moments) if moment.kind == kind and moment.good)
+        before = [at for at in good if at < since][-1:] or [since]
+        inside = [at for at in good if since <= at <= until]
         return max(pairwise([*before, *inside, until]), key=lambda pair: pair[1] - pair[0])
 
-    def gap(self, since: float, until: float) -> float:
+    def gap(self, since: float, until: float, kind: str = "write") -> float:
         """How long that was, in seconds."""
-        began, ended = self.silence(since, until)
+        began, ended = self.silence(since, until, kind)
         return ended - began
 
 
 # Both run in the containers, and end when their standard input does. Each line: a server's name, the moments before and
 # after the question, and 1 where it takes writes.
-_UNTIL_TOLD = """
+UNTIL_TOLD = """
 import os, sys, threading, time
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 """
 ASK_SERVER = (
-    _UNTIL_TOLD
+    UNTIL_TOLD
     + """
 import pymysql
 connection = None
@@ -133,7 +133,7 @@ while True:
 """
 )
 ASK_ENDPOINT = (
-    _UNTIL_TOLD
+    UNTIL_TOLD
     + """
 import http.client, ssl
 context = ssl.create_default_context(cafile="/etc/webstack/tls/ca.pem")

@@ -12,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 import testinfra
-from ansible_collections.foobar.webstack.tests.drills.addresses import gap, shared, watch
+from ansible_collections.foobar.webstack.tests.drills.addresses import shared, watch
 from ansible_collections.foobar.webstack.tests.drills.load import Load, Record
 from testinfra.host import Host
 
@@ -112,8 +112,8 @@ def lost(balancers: Balancers, record: Record, active: str, act: Callable[[], An
     act()
     balancers.wait_until(lambda: balancers.has(other), f"{other} to have the address")
     record.goes_on(20)
-    record.note("seconds_without_a_read", gap(record.load, "read", since))
-    record.note("seconds_without_a_write", gap(record.load, "write", since))
+    record.note("seconds_without_a_read", record.load.gap(since, time.monotonic(), "read"))
+    record.note("seconds_without_a_write", record.load.gap(since, time.monotonic()))
     record.aim("seconds_without_a_read", aim)
     record.mark()
 
@@ -170,7 +170,7 @@ def test_keepalived_killed(balancers, run):
         )
         balancers.active()
         record.goes_on(20)
-        record.note("seconds_without_a_read", gap(record.load, "read", since))
+        record.note("seconds_without_a_read", record.load.gap(since, time.monotonic(), "read"))
 
 
 def test_the_balancers_do_not_hear_each_other(balancers, run):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from backup_host import A, B, FakeHost, base, log, settings
-from mysql_backup.archive import _still_stored
+from mysql_backup.archive import _in_spool, _still_stored
 from mysql_backup.damage import Damage, damage_of, sign
 from mysql_backup.errors import BackupError, DamagedError, ProgramError
 from mysql_backup.plan import parse_gtids
@@ -306,5 +306,4 @@ def test_a_file_whose_archived_version_is_lost_is_stored_again(tmp_path):
     host.receives("1", "binlog.000001", "3 4")
     host.receives("1", "binlog.000002", "5 6")
     files = {f"{host.spool}/1/binlog.00000{number}": {"end": 2} for number in (1, 2, 3)}
-    host.remember(pieces=files)
-    assert list(_still_stored(host, parse_gtids(f"{A}:1-4"))) == [f"{host.spool}/1/binlog.000001"]
+    assert list(_still_stored(files, _in_spool(host), parse_gtids(f"{A}:1-4"))) == [f"{host.spool}/1/binlog.000001"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import OWN_SCHEMAS
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Secret, Statement
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Secret, Statement, quoted
 
 PASSWORD_PLUGIN, SOCKET_PLUGIN = "caching_sha2_password", "auth_socket"
 LOCAL = "localhost"
@@ -258,7 +258,7 @@ def _canonical_privileges(text: str) -> list[str]:
             found.append(name)
         else:
             columns = [column.strip().strip("`") for column in match[2].split(",")]
-            found += [f"{name} (`{column.replace('`', '``')}`)" for column in columns]
+            found += [f"{name} ({quoted(column)})" for column in columns]
     return found
 
 

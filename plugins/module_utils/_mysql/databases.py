@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import quoted
+
 
 class DatabaseError(Exception):
     """A database that cannot be made; the message says what to write instead."""
@@ -30,7 +32,7 @@ def plan(wanted: Iterable[Database], existing: Mapping[str, Database], charset_o
         there = existing.get(database.name)
         if there != database:
             steps.append(
-                f"{'ALTER' if there else 'CREATE'} DATABASE {_quoted(database.name)}"
+                f"{'ALTER' if there else 'CREATE'} DATABASE {quoted(database.name)}"
                 f" CHARACTER SET {database.charset} COLLATE {database.collation}"
             )
     return steps
@@ -50,7 +52,3 @@ def _check(database: Database, charset_of: Mapping[str, str]) -> None:
             f"database {database.name}: the collation {database.collation} {of}; give one of {database.charset}, such"
             f" as {', '.join(fitting[:3])}"
         )
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"

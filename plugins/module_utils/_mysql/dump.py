@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import quoted
+
 PIECE = 1 << 20
 """Bytes that are read of a line at a time. What is looked for stands at the beginning of one."""
 
@@ -109,8 +111,7 @@ def rewrite(read: Iterable[tuple[bool, bytes]], *, definer: tuple[str, str], inn
     What concerns the server that it was made on (GTIDs, the binary log) is left out, and what it makes is executed as
     `definer`, user and host. `innodb`: tables are made with that engine, whatever it was.
     """
-    user, host = (f"`{name.replace('`', '``')}`".encode() for name in definer)
-    new = b"DEFINER=" + user + b"@" + host
+    new = "DEFINER={}@{}".format(*map(quoted, definer)).encode()
     in_purged = False
     for begins, line in read:
         if in_purged:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, cast
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.dump import pieces, rewrite
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Queries, Server
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import quoted
 
 ACCOUNT = "webstack_import"
 """The account that loads. It may do everything in the one database and nothing elsewhere, whatever the dump says."""
@@ -74,7 +75,7 @@ def look(server: Queries, database: str, clients: Sequence[str]) -> Database:
     """What is there."""
     directory = str(server.value("@@GLOBAL.datadir"))
     disk = os.statvfs(directory)
-    tables = _names(server, "TABLE_NAME", "TABLES", "TABLE_SCHEMA", database, " AND TABLE_TYPE = 'BASE TABLE'")
+    tables = _tables(server, database)
     others = _names(server, "TABLE_NAME", "VIEWS", "TABLE_SCHEMA", database)
     others += _names(server, "ROUTINE_NAME", "ROUTINES", "ROUTINE_SCHEMA", database)
     others += _names(server, "EVENT_NAME", "EVENTS", "EVENT_SCHEMA", database)
@@ -93,6 +94,11 @@ def look(server: Queries, database: str, clients: Sequence[str]) -> Database:
         sessions=sessions,
         free=disk.f_bavail * disk.f_frsize,
     )
+
+
+def _tables(server: Queries, database: str) -> list[str]:
+    """Those with data, not views."""
+    return _names(server, "TABLE_NAME", "TABLES", "TABLE_SCHEMA", database, " AND TABLE_TYPE = 'BASE TABLE'")
 
 
 def _names(server: Queries, column: str, place: str, schema: str, database: str, further: str = "") -> list[str]:
@@ -216,15 +222,12 @@ def save(socket: str, database: str, folder: str) -> str:
 
 def rows_of(server: Queries, database: str) -> dict[str, int]:
     """Rows of each table."""
-    tables = _names(server, "TABLE_NAME", "TABLES", "TABLE_SCHEMA", database, " AND TABLE_TYPE = 'BASE TABLE'")
-    return {name: int(server.value(f"(SELECT COUNT(*) FROM {quoted(database, name)})")) for name in tables}  # noqa: S608
+    return {
+        name: int(server.value(f"(SELECT COUNT(*) FROM {quoted(database, name)})"))  # noqa: S608
+        for name in _tables(server, database)
+    }
 
 
 def wait_for(server: Queries, executed: str, seconds: int) -> bool:
     """Whether the server has executed these transactions, or does in time."""
     return not int(server.value("WAIT_FOR_EXECUTED_GTID_SET(%s, %s)", [executed, seconds]))
-
-
-def quoted(*names: str) -> str:
-    """The identifier of the names, such as `database`.`table`."""
-    return ".".join(f"`{name.replace('`', '``')}`" for name in names)

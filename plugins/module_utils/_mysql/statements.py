@@ -26,6 +26,11 @@ class Statement:
         return self.sql % tuple(repr(HIDDEN) if isinstance(value, Secret) else repr(value) for value in self.values)
 
 
+def quoted(*names: str) -> str:
+    """The identifier of the names, such as `database`.`table`."""
+    return ".".join(f"`{name.replace('`', '``')}`" for name in names)
+
+
 ALLOW_WRITES = "SET GLOBAL read_only = OFF"
 """Sets super_read_only, too."""
 FORBID_WRITES = "SET GLOBAL super_read_only = ON"

@@ -74,15 +74,20 @@ def wanted_units(
             raise ReleaseError(
                 f"two units of {at.name} would be called {name}; give the process or the job another name"
             )
-        found[path] = units.pinned(text, at, release) + f"\n[X-Appserver]\nApplication={at.name}\n"
+        found[path] = units.pinned(text, at, release) + _mark(at)
     return found
 
 
 def present(at: Layout) -> dict[Path, bytes]:
     """The units on the host that belong to this application, but for its own."""
-    mark = f"\n[X-Appserver]\nApplication={at.name}\n".encode()
+    mark = _mark(at).encode()
     paths = sorted(path for kind in ("service", "timer") for path in at.units.glob(f"{at.name}-*.{kind}"))
     return {path: content for path in paths if (content := files.read(path) or b"").endswith(mark)}
+
+
+def _mark(at: Layout) -> str:
+    """The end of a unit that says whose it is."""
+    return f"\n[X-Appserver]\nApplication={at.name}\n"
 
 
 def running(contents: Iterable[tuple[Path, bytes]]) -> list[str]:

@@ -5,12 +5,12 @@ What each option means is said in the role's argument specification.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.peers import Peers
 from ansible_collections.foobar.webstack.plugins.plugin_utils.records import read
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import ip
 
@@ -194,6 +194,30 @@ class Stats:
 
 
 @dataclass(frozen=True)
+class PeerHost:
+    """A load balancer. `name` is also what its certificate is for."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Peers:
+    """All load balancers, and which of them this one is. Paths are those of the host."""
+
+    local: str
+    hosts: tuple[PeerHost, ...]
+    certificate: str
+    ca_file: str
+    port: int = 10024
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The names of those that this one is not."""
+        return tuple(host.name for host in self.hosts if host.name != self.local)
+
+
+@dataclass(frozen=True)
 class Configuration:
     """Everything that listens or has servers; `stats` None: no statistics; `peers` None: the only load balancer."""
 
@@ -248,3 +272,9 @@ def _proxies(data: Iterable[Mapping[str, Any]], variable: str) -> tuple[Proxy, .
 def is_path(address: str) -> bool:
     """Whether an address of HAProxy is a path, or has one of its prefixes, and so goes without a port."""
     return address.startswith("/") or "@" in address
+
+
+def endpoint(address: str, port: int | None) -> str:
+    """An address and its port as HAProxy writes them. What has no port (`is_path`) stands alone."""
+    host = f"[{address}]" if ":" in address and re.fullmatch(r"[0-9A-Fa-f:.]+", address) else address
+    return f"{host}:{port}" if port else host

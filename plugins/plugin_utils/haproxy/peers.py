@@ -7,34 +7,11 @@ So each balancer counts in a table of its own, which the others have a copy of, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model import Peers, endpoint
 
 SECTION = "balancers"
 """Name of the section, which is part of the tables' names elsewhere."""
-
-
-@dataclass(frozen=True)
-class PeerHost:
-    """A load balancer. `name` is also what its certificate is for."""
-
-    name: str
-    address: str
-
-
-@dataclass(frozen=True)
-class Peers:
-    """All load balancers, and which of them this one is. Paths are those of the host."""
-
-    local: str
-    hosts: tuple[PeerHost, ...]
-    certificate: str
-    ca_file: str
-    port: int = 10024
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """The names of those that this one is not."""
-        return tuple(host.name for host in self.hosts if host.name != self.local)
 
 
 def table_name(host: str, proxy: str) -> str:
@@ -48,11 +25,11 @@ def section(peers: Peers, tables: dict[str, str]) -> Iterator[str]:
     It listens where the others ask: HAProxy takes one address in such a section.
     """
     tls = f"ssl crt {peers.certificate} ca-file {peers.ca_file} verify required"
-    places = {host.name: f"[{host.address}]" if ":" in host.address else host.address for host in peers.hosts}
-    yield f"bind {places[peers.local]}:{peers.port} {tls}"
+    places = {host.name: endpoint(host.address, peers.port) for host in peers.hosts}
+    yield f"bind {places[peers.local]} {tls}"
     yield f"default-server {tls}"
-    for name, address in places.items():
-        yield f"server {name}" if name == peers.local else f"server {name} {address}:{peers.port} verifyhost {name}"
+    for name, place in places.items():
+        yield f"server {name}" if name == peers.local else f"server {name} {place} verifyhost {name}"
     for proxy, described in tables.items():
         for host in peers.hosts:
             yield f"table {table_name(host.name, proxy)} {described}"

@@ -14,13 +14,14 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model impo
     Configuration,
     HttpCheck,
     Mode,
+    Peers,
     Proxy,
     RateLimit,
     Server,
+    endpoint,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.peers import (
     SECTION,
-    Peers,
     section,
     sum_of,
     table_name,
@@ -113,11 +114,6 @@ def size_in_bytes(size: str) -> int:
     return int(found[1]) << _SHIFTS[found[2].lower()]
 
 
-def _endpoint(address: str, port: int | None) -> str:
-    host = f"[{address}]" if ":" in address and re.fullmatch(r"[0-9A-Fa-f:.]+", address) else address
-    return f"{host}:{port}" if port else host
-
-
 def _words(*words: str | None) -> str:
     return " ".join(word for word in words if word)
 
@@ -153,7 +149,7 @@ def _bind(bind: Bind, mode: Mode, default_alpn: bool) -> str:
         alpn = bind.tls.alpn if bind.tls.alpn is not None else ("h2", "http/1.1") if mode is Mode.HTTP else ()
         nothing = "no-alpn" if mode is Mode.HTTP and default_alpn else None
         tls = _tls(bind.tls, f"alpn {','.join(alpn)}" if alpn else nothing)
-    return _words(_endpoint(bind.address, bind.port), tls, _only_ipv6(bind), *bind.extra)
+    return _words(endpoint(bind.address, bind.port), tls, _only_ipv6(bind), *bind.extra)
 
 
 def _only_ipv6(bind: Bind) -> str | None:
@@ -165,7 +161,7 @@ def _quic_bind(bind: Bind, tls: BindTls) -> str:
     """The listener for QUIC beside the one for TCP; it speaks nothing but HTTP/3."""
     family = 6 if ":" in bind.address else 4
     extra = [word for word in bind.extra if word in ("v4v6", "v6only")]
-    return _words(f"quic{family}@{_endpoint(bind.address, bind.port)}", _tls(tls, "alpn h3"), _only_ipv6(bind), *extra)
+    return _words(f"quic{family}@{endpoint(bind.address, bind.port)}", _tls(tls, "alpn h3"), _only_ipv6(bind), *extra)
 
 
 def _tls(tls: BindTls, alpn: str | None) -> str:
@@ -397,7 +393,7 @@ def _server_tls(proxy: Proxy) -> Iterator[str]:
 def _server(server: Server, *, verify: bool) -> str:
     name = server.tls_name
     return _words(
-        f"server {server.name} {_endpoint(server.address, server.port)}",
+        f"server {server.name} {endpoint(server.address, server.port)}",
         f"sni str({name}) check-sni {name}" if name is not None else None,
         f"verifyhost {name}" if name is not None and verify else None,
         "check" if server.check else None,

@@ -49,6 +49,11 @@ class TopologyError(ValueError):
 # --- predicates -------------------------------------------------------------------------------------------------------
 
 
+def is_true(value: object) -> bool:
+    """Of a boolean, or of the text that may stand for one. What is neither is false; its type is refused elsewhere."""
+    return BOOLEANS.get(str(value).lower(), False)
+
+
 def is_port(value: object) -> bool:
     """A port, as a whole number or as its digits."""
     return _whole_number(value) in PORTS

@@ -10,27 +10,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils._release.parameters import ARGUMENTS
 from ansible_collections.foobar.webstack.plugins.plugin_utils.validation import arguments
 
-_COMMAND = {"type": "list", "elements": "str", "required": True}
-_COMMON: dict[str, dict[str, Any]] = {
-    "command": _COMMAND,
-    "environment": {"type": "dict", "default": {}},
-    "unit_options": {"type": "dict", "default": {}},
-}
-PROCESS: dict[str, dict[str, Any]] = {
-    **_COMMON,
-    "instances": {"type": "int", "default": 1},
-    "stop_timeout": {"type": "int", "default": 60},
-    "hosts": {"type": "str", "choices": ["all", "first"], "default": "all"},
-}
-JOB: dict[str, dict[str, Any]] = {
-    **_COMMON,
-    "schedule": {"type": "str", "required": True},
-    "timeout": {"type": "int", "default": 3600},
-    "persistent": {"type": "bool", "default": False},
-    "hosts": {"type": "str", "choices": ["first", "all"], "default": "first"},
-}
+
+def _entry_options(parameter: str, hosts: list[str]) -> dict[str, dict[str, Any]]:
+    """What the module takes of an entry, which is named by its key here, and on which hosts it runs."""
+    options = {key: option for key, option in ARGUMENTS[parameter]["options"].items() if key != "name"}
+    return {**options, "hosts": {"type": "str", "choices": hosts, "default": hosts[0]}}
+
+
+PROCESS = _entry_options("processes", ["all", "first"])
+JOB = _entry_options("jobs", ["first", "all"])
 KINDS = {"appserver_processes": PROCESS, "appserver_jobs": JOB}
 """By variable of the role, what each of its entries holds."""
 

@@ -17,12 +17,12 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model impo
     Configuration,
     Hsts,
     Mode,
+    Peers,
     Proxy,
     RateLimit,
     Server,
     is_path,
 )
-from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.peers import Peers
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.sections import (
     FROM_PROXY,
     PERIOD,

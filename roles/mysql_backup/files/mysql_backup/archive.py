@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,13 @@ def receive(host: Host) -> None:
 
 def _have(host: Host) -> GtidSet:
     """What does not have to be received. Remembers a hole: what the server has removed before it was archived."""
+    spool = _in_spool(host)
     try:
         bases, logs = host.repository.contents()
         covered = union(log.gtids for log in logs)
         oldest, newest = (bases[0].low, bases[-1].low) if bases else (GtidSet(), GtidSet())
-        host.remember(covered=str(covered), oldest=str(oldest), newest=str(newest), pieces=_still_stored(host, covered))
+        pieces = _still_stored(host.state().get("pieces", {}), spool, covered)
+        host.remember(covered=str(covered), oldest=str(oldest), newest=str(newest), pieces=pieces)
     except BackupError as error:
         # What the repository held when it last answered is enough to go on: what is received twice is replayed once.
         state = host.state()
@@ -84,21 +86,21 @@ def _have(host: Host) -> GtidSet:
             raise
         print(f"The repository does not answer: {error}", file=sys.stderr)
         covered, oldest, newest = (parse_gtids(state[name]) for name in ("covered", "oldest", "newest"))
-    received = gtids_of(one for file in spooled(host) for one in host.scan(file).transactions)
+    received = union(spool.values())
     purged = host.mysql.gtids("gtid_purged")
     if covered | newest and (missing := purged - covered - received - newest):
         host.remember(hole=str(missing))
     return covered | received | oldest | purged
 
 
-def _still_stored(host: Host, covered: GtidSet) -> dict[str, Any]:
+def _in_spool(host: Host) -> dict[str, GtidSet]:
+    """What each file that was received holds, by its path."""
+    return {str(file): gtids_of(host.scan(file).transactions) for file in spooled(host)}
+
+
+def _still_stored(pieces: Mapping[str, Any], spool: Mapping[str, GtidSet], covered: GtidSet) -> dict[str, Any]:
     """Of the notes about files in the spool, those that the repository bears out: after a repair it may lack a file."""
-    pieces: dict[str, Any] = host.state().get("pieces", {})
-    return {
-        path: piece
-        for path, piece in pieces.items()
-        if Path(path).exists() and gtids_of(host.scan(Path(path)).transactions) <= covered
-    }
+    return {path: piece for path, piece in pieces.items() if path in spool and spool[path] <= covered}
 
 
 def spooled(host: Host) -> list[Path]:

@@ -92,11 +92,6 @@ class Mysql:
         return run("mysql", ["mysql", "--no-defaults", *self.options, *arguments])
 
 
-def quoted(*names: str) -> str:
-    """The identifier of the names, such as `database`.`table`."""
-    return ".".join(f"`{name.replace('`', '``')}`" for name in names)
-
-
 def literal(text: str) -> str:
     """The text as an SQL string."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

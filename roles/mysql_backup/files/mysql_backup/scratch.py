@@ -13,10 +13,11 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import quoted
 
 from mysql_backup.errors import BackupError
 from mysql_backup.plan import Base, Transaction, by_file, gtids_of
-from mysql_backup.programs import Mysql, quoted
+from mysql_backup.programs import Mysql
 from mysql_backup.settings import Settings
 
 ACCOUNT = "mysql-backup-restore"

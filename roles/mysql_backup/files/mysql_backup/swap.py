@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import quoted
+
 from mysql_backup.errors import BackupError
 from mysql_backup.host import Host
-from mysql_backup.programs import Mysql, literal, quoted
+from mysql_backup.programs import Mysql, literal
 
 
 def select(database: str, chosen: Sequence[str], restored: Mapping[str, Any]) -> dict[str, Any]:
