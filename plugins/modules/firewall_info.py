@@ -17,6 +17,7 @@ description:
     rule. ufw and firewalld are named as such.
   - What only concerns some addresses (fail2ban and other blocklists), other ports, invalid packets, or forwarded
     packets (Docker) is not named. Rules that accept single ports are not looked at.
+  - Says whether the host has the address at which the others reach it, or is behind an address translation.
   - Needs nothing on the host. Where neither C(nft) nor C(iptables) is installed, or can look, there is nothing.
 extends_documentation_fragment: [foobar.webstack.info]
 options:
@@ -25,6 +26,10 @@ options:
     type: list
     elements: dict
     default: []
+  address:
+    description: IP address at which the other hosts reach this one. Empty is not looked at.
+    type: str
+    default: ""
   left_out:
     description:
       - Addresses of hosts that are not part of this run. Where all that an outbound TCP rule of O(rules) leads to are
@@ -40,6 +45,7 @@ EXAMPLES = r"""
   foobar.webstack.firewall_info:
     rules:
       - {name: www, ports: ["80", "443"]}
+    address: 192.0.2.11
   register: firewall
 """
 
@@ -73,6 +79,15 @@ ssh_port:
   returned: always
   type: int
   sample: 22
+ssh_address:
+  description: The host's own address at which this session has arrived. Empty if it is not by SSH.
+  returned: always
+  type: str
+  sample: 192.0.2.11
+translated:
+  description: Whether no interface of the host has O(address), so that it is translated on the way to it.
+  returned: always
+  type: bool
 closed:
   description: Names of the rules of which no host of O(left_out) lets this host in.
   returned: always
@@ -87,7 +102,7 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._firewall import host, outbound, ports
+from ansible_collections.foobar.webstack.plugins.module_utils._firewall import host, interfaces, outbound, ports
 from ansible_collections.foobar.webstack.plugins.module_utils._ssh import session
 
 
@@ -96,6 +111,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "rules": {"type": "list", "elements": "dict", "default": []},
+            "address": {"type": "str", "default": ""},
             "left_out": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -106,6 +122,8 @@ def main() -> None:
         changed=False,
         closed=outbound.closed(module.params["rules"], module.params["left_out"]),
         ssh_port=int(present.server_port or 0) if present else 0,
+        ssh_address=present.server_address if present else "",
+        translated=bool(module.params["address"]) and not interfaces.has(module.params["address"]),
         problems=host.problems(found),
         foreign=[
             {

@@ -85,7 +85,8 @@ def _of_server(found: Found, directory: str, *, offers: bool) -> Iterator[Reason
     for package, version in found.packages:
         for beginning, product in OTHERS.items():
             if package.startswith(beginning):
-                yield reason(Code.OTHER_SERVER, product=product, package=package, version=version)
+                packages = f"{beginning.partition('-')[0]}-*"
+                yield reason(Code.OTHER_SERVER, product=product, package=package, version=version, packages=packages)
                 return
     if "mariadb" in found.version.lower():
         yield reason(Code.OTHER_SERVER_RUNS, version=found.version)

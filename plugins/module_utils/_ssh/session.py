@@ -20,13 +20,15 @@ UNKNOWN = -1
 class Session:
     """Where the client is and as whom it has logged in. The address stands as sshd writes it.
 
-    `server_port` is that of the server on its host, whatever an address translation before it made of it.
+    `server_address` and `server_port` are those of the server on its host, whatever an address translation before it
+    made of them.
     """
 
     user: str
     address: str
     port: str
     server_port: str = ""
+    server_address: str = ""
 
     @property
     def controller(self) -> str:
@@ -39,7 +41,8 @@ def of_environment(environment: Mapping[str, str]) -> Session | None:
     if "SSH_CONNECTION" not in environment:
         return None
     address, port, *server_end = environment["SSH_CONNECTION"].split()
-    return Session(environment.get("USER", "root"), address, port, server_end[1] if len(server_end) > 1 else "")
+    own_address, own_port = server_end if len(server_end) == 2 else ("", "")
+    return Session(environment.get("USER", "root"), address, port, own_port, own_address)
 
 
 def current(processes: Path = Path("/proc")) -> Session | None:
