@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 INVENTORY ?= inventories/lab
 ROLE ?=
+# Where `make graph` draws to.
+GRAPH ?= build/graph/$(basename $(notdir $(patsubst %/,%,$(INVENTORY)))).svg
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # A bytecode cache that is switched off would make every Ansible process compile anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -114,6 +116,11 @@ drills: tools ## Break the running lab in every way that is known, and see what 
 
 bench: tools ## Print measurements; nothing is asserted
 	@for bench in tests/bench/bench_*.py; do $(STEP) "$$bench" python $$bench || exit 1; done
+
+graph: tools ## Draw an inventory as an SVG: hosts, programs, who connects to whom, virtual addresses
+	@$(LOG) "Have Graphviz" scripts/need dot graphviz
+	@mkdir -p $(dir $(GRAPH))
+	@$(LOG) "Draw $(INVENTORY) to $(GRAPH)" ansible-playbook playbooks/graph.yml -i $(INVENTORY) -e webstack_graph=$(abspath $(GRAPH))
 
 docs: tools ## Write the lists of variables of the roles' READMEs from their argument_specs
 	@$(STEP) "Write the lists of variables" python scripts/docs.py

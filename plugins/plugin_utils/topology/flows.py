@@ -100,9 +100,7 @@ def host_rules(
         raise TopologyError(f"groups is {shown(groups)}; pass Ansible's groups")
     if not isinstance(host, str) or host not in hostvars:
         raise TopologyError(f"firewall: {shown(host)} is not a host of the inventory; pass inventory_hostname")
-    if isinstance(optional, str) or not isinstance(optional, Sequence):
-        raise TopologyError(f"firewall: optional is {shown(optional)}; pass a list of group names")
-    read = _flows(flows, groups, frozenset(optional))
+    read = read_flows(flows, groups, optional)
     found: dict[str, Address] = {}
 
     def address_of(name: str, where: str) -> Address:
@@ -132,12 +130,15 @@ def host_rules(
     return [rule for rule in inbound + outbound if rule.addresses is None or rule.addresses]
 
 
-def _flows(
-    flows: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[str]], optional: frozenset[str]
+def read_flows(
+    flows: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[str]], optional: Sequence[str] = ()
 ) -> list[Flow]:
+    """The flows that have a source and a target, in their order; their form and errors as in `host_rules`."""
+    if isinstance(optional, str) or not isinstance(optional, Sequence):
+        raise TopologyError(f"firewall: optional is {shown(optional)}; pass a list of group names")
     if isinstance(flows, str) or not isinstance(flows, Sequence):
         raise TopologyError(f"firewall: flows is {shown(flows)}; pass a list of flows, each with name, to, from, ports")
-    read = [_flow(flow, number, groups, optional) for number, flow in enumerate(flows, 1)]
+    read = [_flow(flow, number, groups, frozenset(optional)) for number, flow in enumerate(flows, 1)]
     names: set[str] = set()
     for flow in read:
         if flow.name in names:

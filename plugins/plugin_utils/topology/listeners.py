@@ -66,13 +66,17 @@ def conflicts(listeners: Mapping[str, Sequence[Mapping[str, Any]]], groups: Sequ
 
     Raises TopologyError for listeners that are not of this form.
     """
-    placed = list(dict.fromkeys(_placed(listeners, groups)))
     found: dict[tuple[str, str, int, str], Conflict] = {}
-    for first, second in combinations(placed, 2):
+    for first, second in combinations(placed(listeners, groups), 2):
         if first.program != second.program and _overlap(first, second):
             key = (first.program, second.program, first.port, first.protocol)
             found.setdefault(key, Conflict(host, first, second))
     return list(found.values())
+
+
+def placed(listeners: Mapping[str, Sequence[Mapping[str, Any]]], groups: Sequence[str]) -> list[Listener]:
+    """What listens on a host of these groups, each listener once; `listeners` and errors as in `conflicts`."""
+    return list(dict.fromkeys(_placed(listeners, groups)))
 
 
 def _placed(listeners: Mapping[str, Sequence[Mapping[str, Any]]], groups: Sequence[str]) -> Iterator[Listener]:
