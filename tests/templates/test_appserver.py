@@ -1,10 +1,12 @@
 """The unit and gunicorn's configuration, as systemd and gunicorn themselves read them."""
 
+import asyncio
 import contextlib
 import json
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -124,11 +126,68 @@ def test_a_virtual_environment_is_the_releases_own(unit) -> None:
 def test_worker_classes_by_their_names(config, named, found) -> None:
     text = config(appserver_worker_class=named)
     made: dict[str, Any] = {}
-    exec(text[text.index("import os") :], made)  # noqa: S102
+    exec(text[text.index("import asyncio") :], made)  # noqa: S102
     assert made["worker_class"] == found
     # What was made before of the classes that it replaces would block, and never end.
-    assert text.find("monkey.patch_all()") < text.find("import os")
+    assert text.find("monkey.patch_all()") < text.find("import asyncio")
     assert ("monkey.patch_all()" in text) == (named == "gevent")
+
+
+class TestAWorkerThatStops:
+    """It answers whoever is connected."""
+
+    @pytest.fixture
+    def loaded(self, config) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        exec(config(), found)  # noqa: S102
+        found["LISTEN_ON"] = 0.2
+        return found
+
+    def test_of_gevent_names_its_socket_when_that_is_closed(self, loaded) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        name = listener.getsockname()
+        asked: list[Any] = []
+        worker = SimpleNamespace(
+            server_class=None,
+            sockets=[listener],
+            handle=lambda listener, client, address: asked.append((listener.getsockname(), client, address)),
+        )
+        loaded["post_worker_init"](worker)
+        listener.close()
+        worker.handle(listener, "client", "address")
+        assert asked == [(name, "client", "address")]
+
+    @pytest.mark.parametrize("kind", ["uvicorn", "asgi"])
+    def test_with_an_event_loop_listens_on_before_it_closes_connections(self, loaded, kind, monkeypatch) -> None:
+        said: list[str] = []
+
+        class Server:
+            servers = (SimpleNamespace(close=lambda: said.append("listens no more")),)
+
+            async def shutdown(self, sockets: object = None) -> None:
+                said.append(f"closes connections of {sockets}")
+
+            _shutdown = shutdown
+
+        class Uvicorn:
+            config = SimpleNamespace(ssl_certfile=None)
+
+        monkeypatch.setitem(sys.modules, "uvicorn", SimpleNamespace())
+        monkeypatch.setitem(sys.modules, "uvicorn.server", SimpleNamespace(Server=Server))
+        worker = {"uvicorn": Uvicorn, "asgi": Server}[kind]()
+        loaded["post_worker_init"](worker)
+
+        async def stop() -> None:
+            asyncio.get_running_loop().call_later(0.05, said.append, "answers")
+            await (Server().shutdown("it") if kind == "uvicorn" else worker._shutdown("it"))
+
+        asyncio.run(stop())
+        assert said == ["listens no more", "answers", "closes connections of it"]
+
+    def test_of_another_class_is_left_alone(self, loaded) -> None:
+        worker = SimpleNamespace(sockets=[], handle=len)
+        loaded["post_worker_init"](worker)
+        assert worker.handle is len
 
 
 @pytest.mark.parametrize(("most", "line"), [(4094, 4094), (8190, 8190), (16384, 0)])
@@ -277,12 +336,12 @@ class TestTls:
         """As uvicorn's workers have it, and gunicorn's asgi: an event loop makes connections of it, without sockets."""
         settings = SimpleNamespace(ssl_certfile="c", ssl_keyfile="k", ssl=None, load=lambda: calls.append("load"))
         calls: list[str] = []
-        loaded["post_worker_init"](SimpleNamespace(config=settings))
+        loaded["give_context"](SimpleNamespace(config=settings))
         settings.load()
         assert calls == ["load"]
         # It would read the files itself, in the middle of an exchange, too.
         assert (settings.ssl_certfile, settings.ssl_keyfile) == (None, None)
-        loaded["post_worker_init"](SimpleNamespace())
+        loaded["give_context"](SimpleNamespace())
 
         def shown() -> bytes:
             client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -350,7 +409,7 @@ class TestTls:
 
     def test_without_a_certificate_nothing_of_it_is_there(self, config) -> None:
         assert "import ssl" not in config()
-        assert "certfile" not in config()
+        assert "\ncertfile" not in config()
 
     def test_a_session_is_resumed(self, loaded) -> None:
         """Catches a context for each connection: it cannot read the ticket of another one."""
