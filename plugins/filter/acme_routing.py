@@ -10,7 +10,7 @@ author: The foobar.webstack maintainers
 description:
   - Each load balancer gets certificates of its own for the same names, and the ACME server's question (HTTP-01) comes
     to any of them. One whose ACME client has no answer passes the question on to the others, once.
-positional: hostvars, host, address, port
+positional: hostvars, host, address, port, proxies
 options:
   _input:
     description: Inventory names of the load balancers, such as C(groups['loadbalancers']).
@@ -33,6 +33,12 @@ options:
     description: The client's TCP port.
     type: int
     required: true
+  proxies:
+    description:
+      - Addresses and networks from which the load balancers take nothing but connections with a header of the PROXY
+        protocol. A load balancer in one of them sends it with the questions that it passes on. None if not given.
+    type: list
+    elements: str
 seealso:
   - plugin: foobar.webstack.haproxy_backend
     plugin_type: filter
@@ -59,11 +65,16 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
 
 
 def acme_routing(
-    hosts: Sequence[str], hostvars: Mapping[str, Any], host: str, address: str, port: int
+    hosts: Sequence[str],
+    hostvars: Mapping[str, Any],
+    host: str,
+    address: str,
+    port: int,
+    proxies: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Backends and routes as data; AnsibleFilterError for an inventory that cannot have them."""
     try:
-        return acme.routing(hosts, hostvars, host, {"address": address, "port": port})
+        return acme.routing(hosts, hostvars, host, {"address": address, "port": port}, proxies or ())
     except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -18,6 +18,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
     ascii_name,
     is_address,
     is_dns_name,
+    is_network,
+    is_port,
     is_true,
     is_trustable,
 )
@@ -125,6 +127,11 @@ RULES = (
         "webstack_trusted_proxies",
         lambda value: all(is_trustable(network) for network in value),
         "a list of addresses and networks such as [192.0.2.0/24]; a network of everybody (/0) is not accepted",
+    ),
+    Rule(
+        "webstack_lb_health",
+        lambda value: not value or (is_port(value["port"]) and all(map(is_network, value["sources"]))),
+        "{port: 8090, sources: [192.0.2.0/24]}, a port and the addresses or networks from which it is asked",
     ),
     Rule(
         "webstack_certificate",

@@ -30,7 +30,9 @@ INSTANCE = {
 GOOD: dict[str, Any] = {
     "instances": [INSTANCE],
     "advert_interval": 0.1,
+    "announce": True,
     "notify": [],
+    "notify_credentials": {},
     "watch": {"address": "127.0.0.1", "port": 80},
 }
 
@@ -41,6 +43,8 @@ def test_what_is_right_is_not_reported() -> None:
     given = {name.removeprefix("keepalived_"): value for name, value in defaults.items()}
     del given["preempt"]
     assert keepalived_errors(given | {"instances": [INSTANCE]}, FACTS) == []
+    told = {"announce": False, "notify": ["/opt/move"], "notify_credentials": {"api.token": "/etc/token"}}
+    assert keepalived_errors(GOOD | told, FACTS) == []
 
 
 def test_the_interface_is_the_one_that_has_the_address() -> None:
@@ -67,6 +71,12 @@ def test_the_interface_is_the_one_that_has_the_address() -> None:
         ({"advert_interval": 41}, "keepalived_advert_interval is 41; use 0.01 to 40.95 seconds."),
         ({"notify": ["notify.sh"]}, 'keepalived_notify begins with "notify.sh"; give the full path'),
         ({"notify": ["/bin/echo", 'a"b']}, "keepalived_notify has a quotation mark or a line end"),
+        ({"announce": False}, "keepalived_announce is false and keepalived_notify is empty, so nobody would learn"),
+        (
+            {"notify_credentials": {"a/b": "/etc/token"}},
+            'keepalived_notify_credentials has the name "a/b"; use letters',
+        ),
+        ({"notify_credentials": {"token": "token"}}, 'keepalived_notify_credentials.token is "token"; give the full'),
         ({"watch": {"address": "*", "port": 80}}, 'keepalived_watch.address is "*"; give an IPv4 or IPv6'),
         ({"watch": {"address": "::1", "port": 0}}, "keepalived_watch.port: 0 is not a valid port"),
     ],

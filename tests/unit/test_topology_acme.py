@@ -44,6 +44,18 @@ def test_every_wrong_answer_is_tried_elsewhere() -> None:
     configuration([], of(["lb1", "lb2"])["backends"], [], {})
 
 
+def test_one_that_is_in_the_network_of_the_proxies_speaks_as_they_do() -> None:
+    """Its connection would be refused else: a balancer of the provider's often has addresses of the same network."""
+
+    def extras(*proxies: str) -> list[Any]:
+        found = acme_routing(["lb1", "lb2"], HOSTVARS, "lb1", "127.0.0.1", 8402, list(proxies))
+        return [server.get("extra", []) for server in found["backends"][0]["servers"]]
+
+    assert extras() == extras("192.0.2.0/24", "2001:db8::/32") == [[], []]
+    assert extras("192.0.2.0/24", "198.18.0.0/24") == [[], ["send-proxy-v2"]]
+    assert extras("198.18.0.11") == [[], ["send-proxy-v2"]]
+
+
 def test_a_load_balancer_without_an_address_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="lb3"):
         of(["lb1", "lb3"])

@@ -110,3 +110,38 @@ def test_a_host_that_is_killed_loses_them(active: str) -> None:
         local.check_output("docker start %s", active)
         until(lambda: on(active).run("systemctl is-active keepalived haproxy").rc == 0, "the host is up")
     assert holders() == [other(active)]
+
+
+# --- who is told of it ------------------------------------------------------------------------------------------------
+
+
+def last(name: str) -> str:
+    """What it was told last there."""
+    journal = "journalctl --unit=keepalived-notify --output=cat --grep='^told: ' --lines=1 --quiet"
+    return on(name).run(journal).stdout.strip()
+
+
+def told(name: str, state: str) -> bool:
+    return last(name) == (f"told: --from {name} {state} 198.18.31.10 fd00:198:18:31::10 by a user with sesame")
+
+
+def test_each_host_tells_what_it_is(active: str) -> None:
+    until(lambda: told(active, "MASTER"), "the host with the addresses has told so")
+    until(lambda: told(other(active), "BACKUP"), "the other one has told so")
+
+
+def test_a_move_is_told_by_both(active: str) -> None:
+    """Red when the pipe is lost with keepalived, or what stands in it is not read any more."""
+    on(active).check_output("systemctl stop keepalived")
+    until(lambda: settled(other(active)), "the other host has the addresses")
+    until(lambda: told(other(active), "MASTER"), "it has told so")
+    until(lambda: told(active, "STOP"), "and the first one has told that it stopped")
+
+
+def test_what_was_told_is_told_again_after_a_restart(active: str) -> None:
+    """It may have been interrupted."""
+    until(lambda: told(active, "MASTER"), "it has told so")
+    on(active).check_output("journalctl --rotate && journalctl --vacuum-time=1s")
+    on(active).check_output("systemctl restart keepalived-notify")
+    until(lambda: told(active, "MASTER"), "it has told so again")
+    assert settled(active), "a restart of the service moves no address"

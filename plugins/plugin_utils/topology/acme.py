@@ -6,6 +6,7 @@ Each load balancer gets certificates of its own for the same names, and the ques
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.addresses import HostVars, addresses
@@ -17,18 +18,26 @@ PORT = 80
 """The only one at which an ACME server asks."""
 
 
-def routing(hosts: Sequence[str], hostvars: HostVars, host: str, client: dict[str, Any]) -> dict[str, Any]:
+def routing(
+    hosts: Sequence[str], hostvars: HostVars, host: str, client: dict[str, Any], proxies: Sequence[str] = ()
+) -> dict[str, Any]:
     """HAProxy's backends and routes on `host`, one of the load balancers `hosts`.
 
     `client` is where the ACME client of a host listens while it asks: `address` and `port`. It has an answer on one
     host alone. Nobody listens on the others, or answers 404, and the question is sent to the next.
 
+    `proxies` are addresses and networks from which the load balancers take connections with a header of the PROXY
+    protocol alone. Where `host` is in one of them, it has to send one, too.
+
     Raises TopologyError for load balancers without an address.
     """
     here = {"name": "lego", **client, "check": False}
+    found = addresses(hosts, hostvars)
+    as_proxy = any(found.get(host) in ip_network(network, strict=False) for network in proxies)
+    header = {"extra": ["send-proxy-v2"]} if as_proxy else {}
     others = [
-        {"name": name, "address": str(address), "port": PORT, "check": False}
-        for name, address in addresses(hosts, hostvars).items()
+        {"name": name, "address": str(address), "port": PORT, "check": False, **header}
+        for name, address in found.items()
         if name != host
     ]
     if not others:

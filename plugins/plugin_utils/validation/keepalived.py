@@ -16,6 +16,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.vrrp import HIGHEST_PRIORITY, ROUTER_IDS
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,30}")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}")
 _PATH = re.compile(r"/[A-Za-z0-9_./-]+")
 LONGEST_INTERVAL = 40.95
 """RFC 9568, 5.2.7: twelve bits of hundredths of a second."""
@@ -27,7 +28,9 @@ class Variables:
 
     instances: Sequence[Mapping[str, Any]]
     advert_interval: float
+    announce: bool
     notify: Sequence[str]
+    notify_credentials: Mapping[str, str]
     watch: Mapping[str, Any]
 
 
@@ -65,6 +68,16 @@ def _errors(variables: Variables, facts: Mapping[str, Any]) -> Iterator[str]:
         yield f'keepalived_notify begins with "{variables.notify[0]}"; give the full path of the program on the host.'
     if any('"' in word or "\n" in word for word in variables.notify):
         yield "keepalived_notify has a quotation mark or a line end; put what needs it into the program."
+    if not variables.announce and not variables.notify:
+        yield (
+            "keepalived_announce is false and keepalived_notify is empty, so nobody would learn who has the addresses; "
+            "set keepalived_notify to the program that tells the provider, or keepalived_announce to true."
+        )
+    for name, path in variables.notify_credentials.items():
+        if not _CREDENTIAL.fullmatch(name):
+            yield f'keepalived_notify_credentials has the name "{name}"; use letters, digits, -, _ and dots.'
+        if not _PATH.fullmatch(str(path)):
+            yield f'keepalived_notify_credentials.{name} is "{path}"; give the full path of a file on the host.'
     if not is_address(variables.watch["address"]):
         yield f'keepalived_watch.address is "{variables.watch["address"]}"; give an IPv4 or IPv6 address of the host.'
     if not is_port(variables.watch["port"]):
