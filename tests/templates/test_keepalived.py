@@ -99,7 +99,9 @@ def test_the_unit_runs_the_command_as_it_was_given(render_template: Render, pars
         "--",
     ]
     assert [word.replace("%%", "%").replace("$$", "$") for word in words[6:]] == MOVE
-    assert "LoadCredential=token:/etc/provider-token" in unit.splitlines()
+    assert any(
+        line.endswith(" /etc/provider-token /run/keepalived-notify/credentials/token") for line in unit.splitlines()
+    )
     assert "DynamicUser=true" in unit.splitlines()
     program = {"/usr/local/sbin/keepalived-notify": "#!/bin/sh\n"}
     path = "/etc/systemd/system/keepalived-notify.service"
