@@ -22,7 +22,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-content: "{{ zones | first | foobar.webstack.dns_octodns | to_nice_yaml(indent=2) }}"
+content: "{{ zones | first | foobar.webstack.dns_octodns | to_nice_yaml(indent=2, sort_keys=false) }}"
 """
 
 RETURN = r"""

@@ -80,7 +80,11 @@ def stack_groups(table: Mapping[str, Group], members: Members, *, base: bool = F
 
 
 def tier_groups(names: Iterable[str], table: Mapping[str, Group], members: Members) -> list[str]:
-    """The given groups as they are. Raises GroupError for one that the table lacks, or that is required and empty."""
+    """The given groups that have hosts; where none has, a pattern that matches no host.
+
+    Ansible would warn of a group that the inventory lacks. Raises GroupError for one that the table lacks, or that is
+    required and empty.
+    """
     _refuse_no_hosts(members)
     asked = list(names)
     for name in asked:
@@ -89,7 +93,7 @@ def tier_groups(names: Iterable[str], table: Mapping[str, Group], members: Membe
         if table[name].required and not members.get(name):
             misspelt = _misspelt({name: table[name]}, members)
             raise GroupError(" ".join(_unknown(misspelt)) or _missing(name))
-    return asked
+    return [name for name in asked if members.get(name)] or ["all", "!all"]
 
 
 def refuse_foreign_limit(limit: str, table: Mapping[str, Group], members: Members) -> None:

@@ -117,7 +117,8 @@ def test_a_group_may_do_without_the_base_roles():
 def test_a_play_for_a_group_names_it():
     assert play_hosts(GOOD, TABLE, "webservers") == ["webservers"]
     assert play_hosts(GOOD, TABLE, ["databases", "appservers"]) == ["databases", "appservers"]
-    assert play_hosts(GOOD, TABLE, "backups") == ["backups"], "an optional group may be absent"
+    assert play_hosts(GOOD, TABLE, "backups") == ["all", "!all"], "an optional group may be absent: no host, no warning"
+    assert play_hosts(GOOD, TABLE, ["backups", "webservers"]) == ["webservers"]
     assert play_hosts(GOOD) == ["all"]
 
 

@@ -232,10 +232,15 @@ def octodns(zone: str, records: Sequence[Record]) -> dict[str, list[dict[str, An
     found: dict[str, list[dict[str, Any]]] = {}
     for (name, kind), members in sets.items():
         values = [_octodns_value(record) for record in members]
-        entry: dict[str, Any] = {"type": kind, "ttl": members[0].ttl}
+        entry: dict[str, Any] = {"ttl": members[0].ttl, "type": kind}
         entry |= {"value": values[0]} if kind in _ONE_VALUE else {"values": values}
         found.setdefault(name.removesuffix(zone).removesuffix("."), []).append(entry)
-    return found
+    return dict(sorted(found.items(), key=lambda named: _natural(named[0])))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """web10 after web2: octoDNS refuses another order."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def _octodns_value(record: Record) -> Any:
@@ -243,4 +248,5 @@ def _octodns_value(record: Record) -> Any:
     if not keys:
         # octoDNS takes a semicolon for the begin of a comment.
         return record.fields[0].replace(";", r"\;") if record.type == "TXT" else record.fields[0]
-    return {key: int(field) if field.isdecimal() else field for key, field in zip(keys, record.fields, strict=True)}
+    values = {key: int(field) if field.isdecimal() else field for key, field in zip(keys, record.fields, strict=True)}
+    return dict(sorted(values.items()))
