@@ -38,6 +38,7 @@ def test_what_is_right_is_not_reported(change: dict[str, Any]) -> None:
         ({"zones": [ZONE | {"records": [SOA, SOA | {"value": "a\nb"}]}]}, "the SOA of foobar.com cannot be written"),
         ({"address": "lb1"}, 'dns_address has "lb1"; give bare IPv4 or IPv6 addresses.'),
         ({"secondaries": ["lb2"]}, 'dns_secondaries has "lb2"'),
+        ({"address": "fd00::11"}, "dns_address (fd00::11) and 198.18.0.12 are of two families; use those of one"),
         ({"listen": ["*"]}, 'dns_listen has "*"'),
         ({"listen": []}, "dns_listen is empty, and the host has no address of its own"),
         ({"primary": "198.18.0.12"}, "dns_primary and dns_secondaries are both set"),

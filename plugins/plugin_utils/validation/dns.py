@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dnssec import SigningKeyError, signing_key
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.dns_records import in_zone
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import is_address, is_dns_name
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import ip, is_address, is_dns_name
 
 SHORTEST_SECRET = 16
 """Characters. RFC 8945, 8: at least 128 bits for HMAC-SHA256."""
@@ -73,6 +73,10 @@ def _host_errors(variables: Variables) -> Iterator[str]:
         for address in addresses:
             if not is_address(address):
                 yield f'{name} has "{address}"; give bare IPv4 or IPv6 addresses.'
+    own = ip(variables.address)
+    for other in map(ip, others):
+        if own and other and own.version != other.version:
+            yield f"dns_address ({own}) and {other} are of two families; use those of one for all name servers."
     if not variables.listen:
         yield "dns_listen is empty, and the host has no address of its own; give one at which it answers."
     if variables.rate_limit < 0:

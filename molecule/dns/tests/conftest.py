@@ -1,0 +1,53 @@
+"""The scenario's playbook with other records, and questions to its servers."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+SCENARIO = Path(__file__).resolve().parents[1]
+ROOT = SCENARIO.parents[1]
+
+
+@pytest.fixture(scope="session")
+def play() -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(**variables: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                Path(sys.executable).with_name("ansible-playbook"),
+                f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
+                f"--extra-vars={json.dumps(variables)}",
+                SCENARIO / "converge.yml",
+            ],
+            env=os.environ
+            | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
+            cwd=SCENARIO,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def primary() -> Host:
+    return testinfra.get_host("docker://dns-ns1")
+
+
+@pytest.fixture(scope="session")
+def secondary() -> Host:
+    return testinfra.get_host("docker://dns-ns2")
+
+
+@pytest.fixture(scope="session")
+def ask(secondary: Host) -> Callable[..., str]:
+    """What kdig prints on the secondary."""
+    return lambda server, *words: secondary.run("kdig @%s " + "%s " * len(words), server, *words).stdout
