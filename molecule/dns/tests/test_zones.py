@@ -176,6 +176,19 @@ def test_a_primary_that_lost_everything_comes_back_with_the_same_key(ask: Ask, p
     assert ask(SECONDARY, ZONE, "DNSKEY", "+short") == key
 
 
+def test_a_secondary_can_become_the_primary(ask: Ask, play: Play, secondary: Host) -> None:
+    """It signs with the same key, and a record that is added there reaches the other one."""
+    before, key = agreed(ask), ask(SECONDARY, ZONE, "DNSKEY", "+short")
+    record = {"name": "shop", "type": "A", "value": "198.18.33.98"}
+    assert play(primary="dns-ns2", further=[record]).returncode == 0
+    after = agreed(ask, above=before)
+    assert [ask(server, "shop.foobar.com", "A", "+short") for server in (PRIMARY, SECONDARY)] == ["198.18.33.98\n"] * 2
+    assert ask(SECONDARY, ZONE, "DNSKEY", "+short") == key
+    assert play().returncode == 0
+    agreed(ask, above=after)
+    assert secondary.run("grep --quiet dnssec-signing /etc/knot/knot.conf").rc != 0
+
+
 FLOOD = """
 import socket, struct
 question = b'\\x03www\\x06foobar\\x03com\\0' + struct.pack('!HH', 1, 1)

@@ -1,0 +1,44 @@
+"""What the inventory says of DNS: who is the primary, who may ask, and nothing where there is no group dns."""
+
+from pathlib import Path
+
+from stack_variables import all_of, rendered
+
+ROOT = Path(__file__).resolve().parents[2]
+ASKED = all_of(
+    {
+        "zones": "dns_zones | map(attribute='name')",
+        "primary": "dns_primary",
+        "secondaries": "dns_secondaries",
+        "key": "dns_signing_secret",
+        "transfer": "dns_transfer_secret",
+        "listen_except": "dns_listen_except",
+        "rules": "firewall_rules | selectattr('name', 'search', '^dns')",
+        "secrets": "__webstack_secret_names",
+    }
+)
+GIVEN = {"webstack_secrets": {"dns_signing": "signing", "dns_transfer": "transfer"}}
+
+
+def test_the_first_host_of_the_group_is_the_primary() -> None:
+    """Only it has the key, and everybody may ask both."""
+    found = rendered(ASKED, ROOT / "inventories/ha", **GIVEN)
+    first, second, other = found["lb1"], found["lb2"], found["web1"]
+    assert first["zones"] == second["zones"] == ["foobar.com"]
+    assert (first["primary"], first["secondaries"]) == ("", ["198.18.1.12"])
+    assert (second["primary"], second["secondaries"]) == ("198.18.1.11", [])
+    assert [host["key"] for host in (first, second, other)] == ["signing", "", ""]
+    assert first["transfer"] == second["transfer"] == "transfer"
+    assert first["listen_except"] == ["198.18.1.10", "fd00:198:18:1::10"]
+    assert {(rule["protocol"], rule["direction"]) for rule in other["rules"]} == {("tcp", "out"), ("udp", "out")}
+    for host in (first, second):
+        inward = [rule for rule in host["rules"] if rule["direction"] == "in"]
+        assert {rule["protocol"] for rule in inward} == {"tcp", "udp"}
+        assert all(rule["ports"] == [53] and "0.0.0.0/0" in rule["addresses"] for rule in inward)
+
+
+def test_without_the_group_there_is_nothing() -> None:
+    for host in rendered(ASKED, ROOT / "inventories/lab").values():
+        assert host["zones"] == host["rules"] == host["secondaries"] == []
+        assert host["primary"] == host["key"] == host["transfer"] == ""
+        assert not [name for name in host["secrets"] if name.startswith("dns")]
