@@ -16,7 +16,9 @@ description:
     left out.
   - Refused, with a message that says what to write instead, are a site that has no zone, a name server or a further
     record that cannot be, a host with the name of the site, and a CNAME beside other records.
-positional: hostvars, servers, balancers
+positional: >-
+  hostvars, servers, balancers, domain, zone, names, virtual_addresses, public_addresses, host_names, caa, records,
+  reverse, ttl, contact
 options:
   _input:
     description: Inventory names of all hosts of the stack.
@@ -49,17 +51,14 @@ options:
     description: Further names of the site.
     type: list
     elements: str
-    default: []
   virtual_addresses:
     description: Addresses of the site that no host has of its own. Without them, those of O(balancers).
     type: list
     elements: str
-    default: []
   public_addresses:
     description: Addresses at which visitors reach the site, where they are others.
     type: list
     elements: str
-    default: []
   host_names:
     description: Whether the hosts' names are in the zone.
     type: bool
@@ -68,17 +67,14 @@ options:
     description: Names of the authorities that may issue certificates, as they stand in CAA records.
     type: list
     elements: str
-    default: []
   records:
     description: Further records, each with C(name), C(type), C(value) and perhaps C(ttl).
     type: list
     elements: dict
-    default: []
   reverse:
     description: Networks that get a reverse zone.
     type: list
     elements: str
-    default: []
   ttl:
     description: Seconds for which others may keep an answer.
     type: int
@@ -113,8 +109,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology import zone
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.zone import Settings, zones
 
 
 def dns_zones(
@@ -122,12 +118,35 @@ def dns_zones(
     hostvars: Mapping[str, Any],
     servers: Sequence[str],
     balancers: Sequence[str],
-    **settings: Any,
+    domain: str,
+    zone: str = "",
+    names: Sequence[str] | None = None,
+    virtual_addresses: Sequence[str] | None = None,
+    public_addresses: Sequence[str] | None = None,
+    host_names: bool = True,
+    caa: Sequence[str] | None = None,
+    records: Sequence[Mapping[str, Any]] | None = None,
+    reverse: Sequence[str] | None = None,
+    ttl: int = 3600,
+    contact: str = "",
 ) -> list[dict[str, Any]]:
     """The zones as data; AnsibleFilterError for an inventory that cannot have them."""
+    settings = Settings(
+        domain=domain,
+        zone=zone,
+        names=names or (),
+        virtual_addresses=virtual_addresses or (),
+        public_addresses=public_addresses or (),
+        host_names=host_names,
+        caa=caa or (),
+        records=records or (),
+        reverse=reverse or (),
+        ttl=ttl,
+        contact=contact,
+    )
     try:
-        found = zone.zones(hosts, hostvars, servers, balancers, zone.Settings(**settings))
-    except (TopologyError, TypeError) as error:
+        found = zones(hosts, hostvars, servers, balancers, settings)
+    except TopologyError as error:
         raise AnsibleFilterError(str(error)) from error
     return [one.data() for one in found]
 

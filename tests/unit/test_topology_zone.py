@@ -307,7 +307,3 @@ class TestFilter:
         [zone] = dns_zones(["lb1"], HOSTVARS, ["lb1"], ["lb1"], domain="www.foobar.com")
         assert zone["name"] == "foobar.com"
         assert zone["records"][1] == {"name": "foobar.com", "type": "NS", "ttl": 3600, "value": "lb1.foobar.com."}
-
-    def test_an_unknown_option_is_refused(self) -> None:
-        with pytest.raises(AnsibleFilterError, match="colour"):
-            dns_zones(["lb1"], HOSTVARS, ["lb1"], ["lb1"], domain="www.foobar.com", colour="red")
