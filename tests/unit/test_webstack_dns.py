@@ -38,7 +38,7 @@ def test_the_first_host_of_the_group_is_the_primary() -> None:
 
 
 def test_without_the_group_there_is_nothing() -> None:
-    for host in rendered(ASKED, ROOT / "inventories/lab").values():
+    for host in rendered(ASKED, ROOT / "tests/inventories/two_hosts").values():
         assert host["zones"] == host["rules"] == host["secondaries"] == []
         assert host["primary"] == host["key"] == host["transfer"] == ""
         assert not [name for name in host["secrets"] if name.startswith("dns")]
