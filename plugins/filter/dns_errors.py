@@ -14,7 +14,7 @@ options:
   _input:
     description:
       - The role's variables C(zones), C(address), C(primary), C(secondaries), C(transfer_secret), C(signing_secret),
-        C(listen) and C(rate_limit), without C(dns_).
+        C(acme_names), C(acme_clients), C(acme_secret), C(listen) and C(rate_limit), without C(dns_).
     type: dict
     required: true
 seealso:
@@ -25,7 +25,8 @@ seealso:
 EXAMPLES = r"""
 errors: >-
   {{ {'zones': [], 'address': '', 'primary': '', 'secondaries': [], 'transfer_secret': '', 'signing_secret': '',
-      'listen': ['192.0.2.11'], 'rate_limit': 50} | foobar.webstack.dns_errors }}
+      'acme_names': [], 'acme_clients': [], 'acme_secret': '', 'listen': ['192.0.2.11'],
+      'rate_limit': 50} | foobar.webstack.dns_errors }}
 # => ['dns_zones is empty; give at least one zone, or leave the role out.']
 """
 

@@ -50,11 +50,17 @@ PRIMARY = {
     "dns_secondaries": ["198.18.0.12", "198.18.0.13"],
     "dns_transfer_secret": "0123456789abcdef",
     "dns_signing_secret": "0123456789abcdef",
+    "dns_acme_names": ["_acme-challenge.foobar.com", "_acme-challenge.www.foobar.com"],
+    "dns_acme_clients": ["198.18.0.11", "198.18.0.12"],
+    "dns_acme_secret": "fedcba9876543210",
     "dns_listen_except": ["198.18.0.10"],
 }
 SCENARIOS: dict[str, dict[str, Any]] = {
     "primary": PRIMARY,
     "alone, unsigned, without a limit": {"ansible_facts": FACTS, "dns_zones": ZONES, "dns_rate_limit": 0},
+    "alone, with an ACME client": {
+        name: value for name, value in PRIMARY.items() if name not in ("dns_secondaries", "dns_transfer_secret")
+    },
     "secondary": PRIMARY
     | {"dns_primary": "198.18.0.12", "dns_address": "198.18.0.11", "dns_secondaries": [], "dns_signing_secret": ""},
     "over IPv6": PRIMARY | {"dns_address": "fd00::11", "dns_secondaries": ["fd00::12"], "dns_listen": ["fd00::11"]},

@@ -362,6 +362,13 @@ def test_dns_is_asked_for_with_secrets_in_the_environment(lego: list[Any]) -> No
     assert (environment["HETZNER_API_KEY"], environment["PATH"]) == ("secret-2", "/usr/sbin:/usr/bin:/sbin:/bin")
 
 
+def test_an_own_name_server_is_asked_instead_of_the_host_s(lego: list[Any]) -> None:
+    """Red where lego looks for the zone at a resolver that does not know it yet."""
+    acme.request(certificate(**WILD), settings.Acme(**SERVER | {"dns": "rfc2136", "resolvers": ("[fd00::11]:53",)}))
+    [(command, _)] = lego
+    assert command[command.index("--dns.resolvers") + 1] == "[fd00::11]:53"
+
+
 def test_an_account_is_bound_once(lego: list[Any], tmp_path: Path) -> None:
     """When it is made; afterwards its key is in no arguments any more, but lego has to be told that there is one."""
     store.write(store.folder("acme-secrets.json"), json.dumps(SECRET), 0o600)

@@ -136,6 +136,24 @@ def test_good_data_is_taken(problems: Callable[..., list[str]], variables: dict[
             " _acme-challenge by a CNAME to another DNS service, or use exec with a program of your own.",
         ),
         (
+            {
+                "certificates_list": [WWW],
+                **ACME,
+                "certificates_acme_nameserver": {"address": "ns1", "secret": "x" * 15},
+            },
+            'certificates_acme_nameserver.address is "ns1"; give the bare IPv4 or IPv6 address of the name server.\n'
+            "certificates_acme_nameserver.secret is too short; give at least 16 random characters.",
+        ),
+        (
+            {
+                "certificates_list": [WWW],
+                **ACME,
+                "certificates_acme_dns": {"provider": "hetzner"},
+                "certificates_acme_nameserver": {"address": "198.18.0.11", "secret": "x" * 16},
+            },
+            "certificates_acme_dns and certificates_acme_nameserver are both set; leave one of them out.",
+        ),
+        (
             {"certificates_list": [WWW], **ACME, "certificates_acme_eab": {"kid": "x"}},
             "certificates_acme_eab has only one of kid and hmac; give both, as the CA gave them to you.",
         ),
@@ -244,5 +262,5 @@ def test_the_checks_know_the_role_s_defaults() -> None:
     defaults = yaml.safe_load(file.read_text())
     for field in fields(Variables):
         # Dicts are records there, of which every field is empty.
-        if field.name not in ("certificates_ca_directory", "certificates_acme_eab", "certificates_acme_dns"):
+        if field.name not in ("certificates_ca_directory", *(name for name in defaults if defaults[name] == {})):
             assert field.default == (tuple(value) if isinstance(value := defaults[field.name], list) else value)

@@ -125,6 +125,7 @@ def test_variables_that_are_named_are_there(page):
 
 NO_VARIABLES = {
     # Options of HAProxy's entries, of nginx and of MySQL, and names of secrets.
+    "dns_acme",
     "dns_signing",
     "dns_transfer",
     "mysql_application",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.acme_routing import acme_routing
+from ansible_collections.foobar.webstack.plugins.filter.dns_challenges import dns_challenges
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model import configuration
 
 HOSTVARS = {"lb1": {"ansible_host": "198.18.0.11"}, "lb2": {"ansible_host": "198.18.0.12"}}
@@ -59,3 +60,35 @@ def test_one_that_is_in_the_network_of_the_proxies_speaks_as_they_do() -> None:
 def test_a_load_balancer_without_an_address_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="lb3"):
         of(["lb1", "lb3"])
+
+
+class TestChallenges:
+    """By records of the own zone (DNS-01)."""
+
+    def test_a_wildcard_and_the_name_below_it_share_a_record(self) -> None:
+        """Red where the record is looked for at _acme-challenge.*.foobar.com, which nobody asks for."""
+        found = dns_challenges(["foobar.com", "*.foobar.com", "www.bücher.foobar.com"], "foobar.com", ["lb1"])
+        assert found == ["_acme-challenge.foobar.com", "_acme-challenge.www.xn--bcher-kva.foobar.com"]
+
+    @pytest.mark.parametrize(
+        ("names", "servers", "wanted"),
+        [(["www.foobar.com"], ["lb1"], None), (["*.foobar.com"], ["lb1"], False), (["*.foobar.com"], [], None)],
+    )
+    def test_otherwise_the_names_are_proven_by_http(
+        self, names: list[str], servers: list[str], wanted: bool | None
+    ) -> None:
+        assert dns_challenges(names, "foobar.com", servers, wanted) == []
+
+    def test_it_can_be_wanted_without_a_wildcard(self) -> None:
+        assert dns_challenges(["www.foobar.com"], "foobar.com", ["lb1"], True) == ["_acme-challenge.www.foobar.com"]
+
+    @pytest.mark.parametrize(
+        ("names", "servers", "said"),
+        [
+            (["*.foobar.com", "www.foobar.net"], ["lb1"], "www.foobar.net cannot be proven by a record of the zone"),
+            (["www.foobar.com"], [], "webstack_dns_acme is true, and the group dns has no host"),
+        ],
+    )
+    def test_what_cannot_be_proven_is_refused(self, names: list[str], servers: list[str], said: str) -> None:
+        with pytest.raises(AnsibleFilterError, match=said):
+            dns_challenges(names, "foobar.com", servers, True)

@@ -37,6 +37,38 @@ def test_the_first_host_of_the_group_is_the_primary() -> None:
         assert all(rule["ports"] == [53] and "0.0.0.0/0" in rule["addresses"] for rule in inward)
 
 
+PROVEN = all_of(
+    {
+        "names": "dns_acme_names",
+        "clients": "dns_acme_clients",
+        "key": "dns_acme_secret",
+        "server": "certificates_acme_nameserver",
+    }
+)
+ACME = {
+    "webstack_secrets": {"dns_signing": "signing", "dns_transfer": "transfer", "dns_acme": "acme"},
+    "webstack_certificate": {"provider": "acme"},
+}
+NOTHING = {"names": [], "clients": [], "key": "", "server": {}}
+
+
+def test_a_wildcard_is_proven_at_the_own_name_servers() -> None:
+    """The load balancers write their records at the primary. Nobody else has the key."""
+    found = rendered(PROVEN, ROOT / "inventories/ha", **ACME, webstack_certificate_names=["*.foobar.com"])
+    assert found["lb1"] == {
+        "names": ["_acme-challenge.www.foobar.com", "_acme-challenge.foobar.com"],
+        "clients": ["198.18.1.11", "198.18.1.12"],
+        "key": "acme",
+        "server": {"address": "198.18.1.11", "key": "acme", "secret": "acme"},
+    }
+    assert found["lb2"] == NOTHING | {"server": found["lb1"]["server"]}
+    assert found["web1"] == NOTHING
+
+
+def test_without_a_wildcard_the_names_are_proven_by_http() -> None:
+    assert rendered(PROVEN, ROOT / "inventories/ha", **ACME)["lb1"] == NOTHING
+
+
 def test_without_the_group_there_is_nothing() -> None:
     for host in rendered(ASKED, ROOT / "tests/inventories/two_hosts").values():
         assert host["zones"] == host["rules"] == host["secondaries"] == []

@@ -18,13 +18,13 @@ ROOT = SCENARIO.parents[1]
 
 @pytest.fixture(scope="session")
 def play() -> Callable[..., subprocess.CompletedProcess[str]]:
-    def run(**variables: Any) -> subprocess.CompletedProcess[str]:
+    def run(playbook: str = "converge.yml", **variables: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [
                 Path(sys.executable).with_name("ansible-playbook"),
                 f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
                 f"--extra-vars={json.dumps(variables)}",
-                SCENARIO / "converge.yml",
+                SCENARIO / playbook,
             ],
             env=os.environ
             | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
@@ -45,6 +45,11 @@ def primary() -> Host:
 @pytest.fixture(scope="session")
 def secondary() -> Host:
     return testinfra.get_host("docker://dns-ns2")
+
+
+@pytest.fixture(scope="session")
+def front() -> Host:
+    return testinfra.get_host("docker://dns-front")
 
 
 @pytest.fixture(scope="session")

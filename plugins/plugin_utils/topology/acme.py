@@ -1,6 +1,7 @@
-"""How the question of an ACME server (HTTP-01, RFC 8555, 8.3) finds the load balancer that has asked for a certificate.
+"""How an ACME server finds the answer to its question (RFC 8555, 8).
 
-Each load balancer gets certificates of its own for the same names, and the question comes to any of them.
+Each load balancer gets certificates of its own for the same names. The question by HTTP (HTTP-01) comes to any of them.
+That by DNS (DNS-01) comes to a name server, at which each writes an answer of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from ipaddress import ip_network
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.addresses import HostVars, addresses
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.dns_records import in_zone
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import TopologyError, ascii_name, listed
 
 PATH = "{ path_beg /.well-known/acme-challenge/ }"
 RELAYED = "X-ACME-Relayed"
@@ -57,3 +60,26 @@ def routing(
             {"backend": "acme", "condition": PATH},
         ],
     }
+
+
+def challenges(names: Sequence[str], zone: str, servers: Sequence[str], wanted: bool | None) -> list[str]:
+    """Names of the TXT records that prove the right to `names` in the own zone; none where HTTP-01 proves it.
+
+    Raises TopologyError for names outside of the zone, and where `wanted` is true and nobody answers for the zone.
+    """
+    by_dns = wanted if wanted is not None else bool(servers) and any(name.startswith("*.") for name in names)
+    if not by_dns:
+        return []
+    if not servers:
+        raise TopologyError(
+            "webstack_dns_acme is true, and the group dns has no host; name the site's name servers there, or set "
+            "certificates_acme_dns to the service in which the zone is"
+        )
+    bare = dict.fromkeys(ascii_name(name.removeprefix("*.")) for name in names)
+    outside = [name for name in bare if not in_zone(name, zone)]
+    if outside:
+        raise TopologyError(
+            f"webstack_dns_acme: {listed(outside)} cannot be proven by a record of the zone {zone}; leave out of the "
+            "certificate what is not in the zone, or set certificates_acme_dns"
+        )
+    return [f"_acme-challenge.{name}" for name in bare]

@@ -25,6 +25,8 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.validation import 
 
 LIFETIMES = range(2, 398)
 """Days. Browsers refuse certificates that live longer (CA/Browser Forum's Baseline Requirements, 6.3.2)."""
+SHORTEST_SECRET = 16
+"""Characters of a TSIG key. RFC 8945, 8: at least 128 bits for HMAC-SHA256."""
 
 # It becomes the name of a folder.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -61,6 +63,15 @@ class Dns:
 
 
 @dataclass(frozen=True)
+class NameServer:
+    """One that takes the record of DNS-01 as an update."""
+
+    address: str = ""
+    key: str = "acme"
+    secret: str = ""
+
+
+@dataclass(frozen=True)
 class Variables:
     """The role's variables that are checked, with the role's defaults."""
 
@@ -75,6 +86,7 @@ class Variables:
     certificates_acme_ca: str = ""
     certificates_acme_eab: Binding = Binding()
     certificates_acme_dns: Dns = field(default_factory=Dns)
+    certificates_acme_nameserver: NameServer = NameServer()
     certificates_acme_listen: str = "127.0.0.1:8402"
 
 
@@ -97,10 +109,14 @@ def errors(variables: Variables, files: Mapping[str, str], now: datetime) -> lis
         *(
             error
             for certificate in variables.certificates_list
-            for error in _of_certificate(certificate, files, now, dns=bool(variables.certificates_acme_dns.provider))
+            for error in _of_certificate(certificate, files, now, dns=_by_dns(variables))
         ),
         *_of_acme(variables, files),
     ]
+
+
+def _by_dns(variables: Variables) -> bool:
+    return bool(variables.certificates_acme_dns.provider or variables.certificates_acme_nameserver.address)
 
 
 def _of_names(variables: Variables) -> Iterator[str]:
@@ -222,6 +238,7 @@ def _of_acme(variables: Variables, files: Mapping[str, str]) -> Iterator[str]:
                 f'certificates_acme_dns.environment has "{name}"; write the name of a variable that lego dnshelp says, '
                 "such as HETZNER_API_KEY."
             )
+    yield from _of_name_server(variables)
     if not _LISTEN.fullmatch(listen):
         yield f'certificates_acme_listen is "{listen}"; give address:port, such as 127.0.0.1:8402.'
     for variable in ("certificates_acme_ca", "certificates_acme_account_key"):
@@ -231,3 +248,18 @@ def _of_acme(variables: Variables, files: Mapping[str, str]) -> Iterator[str]:
                 f"{variable} is {path}, which is not a file on the controller; give the path of a PEM file, or leave "
                 "it out."
             )
+
+
+def _of_name_server(variables: Variables) -> Iterator[str]:
+    server = variables.certificates_acme_nameserver
+    if server == NameServer():
+        return
+    if variables.certificates_acme_dns.provider:
+        yield "certificates_acme_dns and certificates_acme_nameserver are both set; leave one of them out."
+    if not is_address(server.address):
+        yield (
+            f'certificates_acme_nameserver.address is "{server.address}"; give the bare IPv4 or IPv6 address of the '
+            "name server."
+        )
+    if len(server.secret) < SHORTEST_SECRET:
+        yield f"certificates_acme_nameserver.secret is too short; give at least {SHORTEST_SECRET} random characters."

@@ -26,13 +26,16 @@ class Variables:
     secondaries: Sequence[str]
     transfer_secret: str
     signing_secret: str
+    acme_names: Sequence[str]
+    acme_clients: Sequence[str]
+    acme_secret: str
     listen: Sequence[str]
     rate_limit: int
 
 
 def errors(variables: Variables) -> list[str]:
     """All mistakes, each as a sentence that names the variable and the fix. Secrets are not in them."""
-    return [*_zone_errors(variables), *_host_errors(variables), *_secret_errors(variables)]
+    return [*_zone_errors(variables), *_host_errors(variables), *_acme_errors(variables), *_secret_errors(variables)]
 
 
 def _zone_errors(variables: Variables) -> Iterator[str]:
@@ -67,6 +70,7 @@ def _host_errors(variables: Variables) -> Iterator[str]:
     for name, addresses in (
         ("dns_primary", [variables.primary] if variables.primary else []),
         ("dns_secondaries", variables.secondaries),
+        ("dns_acme_clients", variables.acme_clients),
         ("dns_listen", variables.listen),
         ("dns_address", [variables.address] if others else []),
     ):
@@ -81,6 +85,19 @@ def _host_errors(variables: Variables) -> Iterator[str]:
         yield "dns_listen is empty, and the host has no address of its own; give one at which it answers."
     if variables.rate_limit < 0:
         yield f"dns_rate_limit is {variables.rate_limit}; use a number of answers in a second, or 0 for no limit."
+
+
+def _acme_errors(variables: Variables) -> Iterator[str]:
+    for name in variables.acme_names:
+        if not is_dns_name(name) or not any(in_zone(name, zone["name"]) for zone in variables.zones):
+            yield (
+                f'dns_acme_names has "{name}", which is in none of the zones; write a whole name, without a dot at the '
+                "end."
+            )
+    if variables.acme_names and not variables.acme_clients:
+        yield "dns_acme_names is set and dns_acme_clients is empty; give the addresses of the ACME clients."
+    if variables.acme_names and len(variables.acme_secret) < SHORTEST_SECRET:
+        yield f"dns_acme_secret is too short; give at least {SHORTEST_SECRET} random characters."
 
 
 def _secret_errors(variables: Variables) -> Iterator[str]:

@@ -52,6 +52,8 @@ def request(certificate: Certificate, acme: Acme) -> tuple[str, str]:
     command = ["lego", "--path", str(FOLDER), "--server", acme.directory, "--email", acme.email, "--accept-tos"]
     command += ["--key-type", KEY_TYPES.get(certificate.key_type, certificate.key_type)]
     command += ["--dns", acme.dns] if acme.dns else ["--http", "--http.port", acme.listen]
+    for resolver in acme.resolvers:
+        command += ["--dns.resolvers", resolver]
     secret = store.read_json(store.folder("acme-secrets.json"))
     if secret.get("eab"):
         # Without the word, lego asks no such server for anything.
@@ -83,6 +85,11 @@ def _account(acme: Acme) -> Path:
 
 def _needs(acme: Acme) -> str:
     """What has to be so for the challenge to succeed."""
+    if acme.resolvers:
+        return (
+            f"the name server {' and '.join(acme.resolvers)} must take the record _acme-challenge of every name from "
+            "this host, and the zone's name servers must resolve from here"
+        )
     if acme.dns:
         return (
             f"certificates_acme_dns.environment must allow this host to write the record _acme-challenge of every name "

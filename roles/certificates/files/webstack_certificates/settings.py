@@ -42,7 +42,8 @@ class Certificate:
 class Acme:
     """The ACME server, and where its challenge is answered. `ca` is the file of the server's own CA, or empty.
 
-    `dns` is lego's provider for DNS-01; with none, the challenge is HTTP-01.
+    `dns` is lego's provider for DNS-01; with none, the challenge is HTTP-01. `resolvers` are name servers that know the
+    names, as address:port, where those of the host are not asked.
     """
 
     directory: str
@@ -50,6 +51,7 @@ class Acme:
     listen: str
     ca: str
     dns: str = ""
+    resolvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,6 @@ def of_data(data: Mapping[str, Any]) -> Settings:
             )
             for entry in data["certificates"]
         ),
-        acme=Acme(**data["acme"]),
+        acme=Acme(**{**data["acme"], "resolvers": tuple(data["acme"].get("resolvers", ()))}),
         rotate=tuple(data.get("rotate", ())),
     )
