@@ -111,7 +111,8 @@ lane-ansible: image ## Unit tests, preflight and a dry run with other series of 
 molecule: image ## Every role's scenario, or one: make molecule ROLE=nginx
 	@for role in $(or $(ROLE),$(ROLES)); do $(LOG) "molecule test -s $$role" molecule test -s $$role || exit 1; done
 
-drills: tools ## Break the running lab in every way that is known, and see what a visitor notices
+drills: export LAB_BROWSER = 1
+drills: image ## Break the running lab in every way that is known, and see what a visitor notices
 	@$(STEP) "Drills on $(INVENTORY)" pytest -v tests/drills --ansible-inventory=$(INVENTORY)
 
 bench: tools ## Print measurements; nothing is asserted
