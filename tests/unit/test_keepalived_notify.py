@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ class Program:
         return "ended with status 1" if self.failures >= 0 else ""
 
 
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state settles at once, and is confirmed after a moment."""
+    monkeypatch.setattr(notify, "SETTLE", 0.0)
+    monkeypatch.setattr(notify, "CONFIRM", 0.01)
+
+
 def teller(program: Any) -> Teller:
     return Teller(["/opt/move", "--fast"], ["198.18.0.9", "fd00::9"], program)
 
@@ -65,6 +73,7 @@ def test_one_that_fails_is_run_again_later_and_later() -> None:
     assert [one.tell_once(0.01), one.tell_once(0.02), one.tell_once(LONGEST_DELAY / 1e4)] == [0.02, 0.04, 0.006]
     assert one.tell_once(0.01) == FIRST_DELAY
     assert len(program.told) == 4
+    assert one.told == one.wanted
 
 
 def test_the_delay_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +100,32 @@ def test_a_newer_state_is_told_at_once_and_the_older_one_no_more() -> None:
     one.tell_once(FIRST_DELAY)
     assert said == ["MASTER", "BACKUP"]
     assert one.told == one.wanted
+
+
+def test_a_state_that_does_not_last_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that was busy takes itself for the master for a moment. Red where the provider would move the address."""
+    monkeypatch.setattr(notify, "SETTLE", 0.2)
+    program = Program()
+    one = teller(program)
+    one.want("MASTER")
+    threading.Timer(0.02, one.want, ["BACKUP"]).start()
+    one.tell_once(FIRST_DELAY)
+    assert [command[2] for command in program.told] == ["BACKUP"]
+
+
+def test_a_master_says_so_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the other one asked for before may be done after. Red where the address stays there for ever."""
+    program = Program()
+    one = teller(program)
+    one.want("MASTER")
+    one.tell_once(FIRST_DELAY)
+    assert one.told == one.wanted
+    one.tell_once(FIRST_DELAY)
+    assert [command[2] for command in program.told] == ["MASTER", "MASTER"]
+    assert not one.unconfirmed
+    one.want("BACKUP")
+    one.tell_once(FIRST_DELAY)
+    assert not one.unconfirmed, "and nobody else does"
 
 
 def test_the_same_state_is_told_again() -> None:

@@ -18,6 +18,12 @@ TIMEOUT = 60.0
 FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
 """Seconds until a program that failed is started again; twice as many each time."""
 
+SETTLE = 0.5
+"""Seconds that a state has to last. A busy host takes itself for the master for a moment, and is soon told better."""
+CONFIRMED, CONFIRM = "MASTER", TIMEOUT
+"""A state that is told once more after so many seconds. By then nobody else's program still runs that began earlier:
+both hosts may have told that they are master, and an interface may do last what it was asked first."""
+
 STATES = ("MASTER", "BACKUP", "FAULT", "STOP")
 # A master that has heard another one: after a partition both have told that they are, and the one that stays is right.
 _SAME = {"MASTER_RX_LOWER_PRI": "MASTER"}
@@ -69,6 +75,7 @@ class Teller(threading.Thread):
         self.state = ""
         # The same state may be told again, so changes are counted.
         self.wanted = self.told = 0
+        self.unconfirmed = False
 
     def want(self, state: str) -> None:
         """Have this told as soon as the one before has been, or has failed."""
@@ -83,9 +90,9 @@ class Teller(threading.Thread):
             delay = self.tell_once(delay)
 
     def tell_once(self, delay: float) -> float:
-        """Wait for a change and tell it. Where that fails, wait so long; returned is how long the next time."""
+        """Tell the next thing. Where that fails, wait so long; returned is how long the next time."""
         with self.changed:
-            self.changed.wait_for(lambda: self.wanted != self.told)
+            confirming = not self._next()
             state, number = self.state, self.wanted
         wrong = self.tell([*self.command, state, *self.addresses])
         how = f"was not told: {self.command[0]} {wrong}" if wrong else "was told"
@@ -93,10 +100,23 @@ class Teller(threading.Thread):
         with self.changed:
             if not wrong:
                 self.told = number
+                self.unconfirmed = state == CONFIRMED and not confirming
                 return FIRST_DELAY
             # A newer one is told at once.
-            newer = self.changed.wait_for(lambda: self.wanted != number, delay)
+            newer = self._another(number, delay)
         return FIRST_DELAY if newer else min(delay * 2, LONGEST_DELAY)
+
+    def _next(self) -> bool:
+        """Wait until there is something to tell; whether it is new, or what was told has to be confirmed."""
+        if self.wanted == self.told and not self._another(self.told, CONFIRM if self.unconfirmed else None):
+            return False
+        while self._another(self.wanted, SETTLE):
+            pass
+        return True
+
+    def _another(self, number: int, seconds: float | None) -> bool:
+        """Wait so long for another change than that one."""
+        return self.changed.wait_for(lambda: self.wanted != number, seconds)
 
 
 class Memory:
