@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.foobar.webstack.plugins.filter.argument_errors import argument_errors
 
-ROLES = sorted(Path(__file__).resolve().parents[2].glob("roles/*"))
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(ROOT.glob("roles/*"))
 
 
 def load(file: Path) -> dict[str, Any]:
@@ -62,3 +64,10 @@ def test_every_option_is_typed_and_described(role: Path) -> None:
         if option.get("type", "raw") == "raw" or not option.get("description")
     ]
     assert bare == []
+
+
+@pytest.mark.parametrize("entry", ["main", "verbs"])
+def test_an_inventory_may_leave_out_what_the_stack_s_variables_leave_open(entry: str) -> None:
+    """Red for a default that is wrong itself: {} of a dict that has required options, so that every inventory is."""
+    options = load(ROOT / "playbooks/meta/argument_specs.yml")["argument_specs"][entry]["options"]
+    assert argument_errors({}, options) == []
