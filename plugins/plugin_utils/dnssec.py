@@ -12,8 +12,12 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+try:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+except ImportError:
+    # Its documentation is read without the library; whoever uses it has installed it.
+    serialization = ec = None  # type: ignore[assignment]
 
 ALGORITHM = 13
 """ECDSA Curve P-256 with SHA-256."""

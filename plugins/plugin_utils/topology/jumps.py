@@ -66,11 +66,12 @@ def jumps_of(options: str) -> Iterator[str]:
         if word.startswith("-J"):
             yield from destinations(word[2:] or next(words, ""))
         elif word.startswith("-o"):
-            key, _, value = (word[2:] or next(words, "")).replace("=", " ", 1).strip().partition(" ")
+            option = (word[2:] or next(words, "")).replace("=", " ", 1).split(maxsplit=1)
+            key, value = option if len(option) == 2 else ("", "")
             if key.lower() == "proxyjump":
                 yield from destinations(value)
             elif key.lower() == "proxycommand":
-                command = words_of(value.strip().strip('"'))
+                command = words_of(value.strip('"'))
                 # Another command there opens the connection itself, and sshd forwards none.
                 if any(word.startswith("-W") for word in command):
                     yield from (host_of(word) for word in command if not word.startswith("-"))

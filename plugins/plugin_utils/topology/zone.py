@@ -276,8 +276,8 @@ def _caa(zone: str, issuers: Sequence[str], ttl: int) -> Iterator[Record]:
 def _mailbox(contact: str, zone: str) -> str:
     """A mail address as an SOA has it: the first dot that has no backslash is the @."""
     address = contact or f"hostmaster@{zone}"
-    local, _, domain = address.partition("@")
-    if not _MAIL.fullmatch(address) or not is_dns_name(ascii_name(domain)):
+    local, at, domain = address.partition("@")
+    if not at or not _MAIL.fullmatch(address) or not is_dns_name(ascii_name(domain)):
         raise TopologyError(f"webstack_dns_contact is {shown(contact)}; give the mail address of who keeps the zone")
     return local.replace(".", r"\.") + "." + ascii_name(domain)
 

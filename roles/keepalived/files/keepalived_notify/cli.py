@@ -11,8 +11,8 @@ from keepalived_notify.notify import Memory, Teller, serve
 
 def addresses(text: str) -> tuple[str, list[str]]:
     """An instance with its addresses: `webstack_1=198.18.1.10,fd00::10`."""
-    name, _, listed = text.partition("=")
-    if not name or not listed:
+    name, equals, listed = text.partition("=")
+    if not (name and equals and listed):
         raise argparse.ArgumentTypeError(f"{text!r} is not <instance>=<address>,<address>")
     return name, listed.split(",")
 
