@@ -25,11 +25,11 @@ def test_the_first_host_of_the_group_is_the_primary() -> None:
     found = rendered(ASKED, ROOT / "inventories/ha", **GIVEN)
     first, second, other = found["lb1"], found["lb2"], found["web1"]
     assert first["zones"] == second["zones"] == ["foobar.com"]
-    assert (first["primary"], first["secondaries"]) == ("", ["198.18.1.12"])
-    assert (second["primary"], second["secondaries"]) == ("198.18.1.11", [])
+    assert (first["primary"], first["secondaries"]) == ("", ["198.18.2.12"])
+    assert (second["primary"], second["secondaries"]) == ("198.18.2.11", [])
     assert [host["key"] for host in (first, second, other)] == ["signing", "", ""]
     assert first["transfer"] == second["transfer"] == "transfer"
-    assert first["listen_except"] == ["198.18.1.10", "fd00:198:18:1::10"]
+    assert first["listen_except"] == ["198.18.2.10", "fd00:198:18:2::10"]
     assert {(rule["protocol"], rule["direction"]) for rule in other["rules"]} == {("tcp", "out"), ("udp", "out")}
     for host in (first, second):
         inward = [rule for rule in host["rules"] if rule["direction"] == "in"]
@@ -57,9 +57,9 @@ def test_a_wildcard_is_proven_at_the_own_name_servers() -> None:
     found = rendered(PROVEN, ROOT / "inventories/ha", **ACME, webstack_certificate_names=["*.foobar.com"])
     assert found["lb1"] == {
         "names": ["_acme-challenge.www.foobar.com", "_acme-challenge.foobar.com"],
-        "clients": ["198.18.1.11", "198.18.1.12"],
+        "clients": ["198.18.2.11", "198.18.2.12"],
         "key": "acme",
-        "server": {"address": "198.18.1.11", "key": "acme", "secret": "acme"},
+        "server": {"address": "198.18.2.11", "key": "acme", "secret": "acme"},
     }
     assert found["lb2"] == NOTHING | {"server": found["lb1"]["server"]}
     assert found["web1"] == NOTHING
