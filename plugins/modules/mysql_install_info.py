@@ -77,7 +77,7 @@ initialised:
 initial_file:
   description: >-
     What a configuration file says to have the package initialise with those of O(variables) that nothing else can set.
-    Empty for none, and where there is data.
+    Empty for none.
   returned: always
   type: str
 candidate:
@@ -117,7 +117,7 @@ def main() -> None:
         changed=False,
         reasons=[each.as_data() for each in why],
         initialised=found.initialised,
-        initial_file="" if found.initialised else file_of(variables),
+        initial_file=file_of(variables),
         packages=dict(found.packages),
         version=found.version,
         candidate=found.candidate,
