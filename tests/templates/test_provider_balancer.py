@@ -15,9 +15,9 @@ TLS = "/etc/webstack/tls"
 GIVEN = {
     "webstack_virtual_addresses": [],
     # As at most providers, the balancer's addresses are of the load balancers' own network.
-    "webstack_trusted_proxies": ["198.18.1.0/24"],
+    "webstack_trusted_proxies": ["198.18.2.0/24"],
     "webstack_proxy_protocol": True,
-    "webstack_lb_health": {"port": 8090, "sources": ["198.18.1.0/24"]},
+    "webstack_lb_health": {"port": 8090, "sources": ["198.18.2.0/24"]},
 }
 Render = Callable[[str, str, Mapping[str, Any]], str]
 
@@ -56,7 +56,7 @@ def test_haproxy_takes_it(configuration: str, certificates: dict[str, str], pars
 
 def test_the_header_is_required_of_the_balancer_and_refused_from_others(configuration: str) -> None:
     www = section(configuration, "frontend www")
-    assert "acl from_trusted_proxy src 198.18.1.0/24" in www
+    assert "acl from_trusted_proxy src 198.18.2.0/24" in www
     assert "tcp-request connection expect-proxy layer4 if from_trusted_proxy" in www
 
 
@@ -74,7 +74,7 @@ def test_the_health_is_asked_without_the_header_and_by_the_balancer_alone(
     health = section(configuration, "frontend health")
     assert not [line for line in health if "proxy" in line]
     [rule] = [rule for rule in lb1["firewall_rules"] if rule["name"] == "frontend health"]
-    assert (rule["ports"], rule["addresses"]) == (["8090"], ["198.18.1.0/24"])
+    assert (rule["ports"], rule["addresses"]) == (["8090"], ["198.18.2.0/24"])
 
 
 ASK = """
