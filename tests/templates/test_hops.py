@@ -35,9 +35,7 @@ BACKEND = {
 }
 
 APPLICATION = """
-import itertools, time
-
-asked = []
+import socket, time
 
 def app(environ, start):
     path = environ["PATH_INFO"]
@@ -48,6 +46,8 @@ def app(environ, start):
         head += ["Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "", ""]
         client.sendall("\\r\\n".join(head).encode())
         client.sendall(client.recv(100).upper())
+        # Closed here, as gunicorn would say its own 500 into it.
+        client.shutdown(socket.SHUT_RDWR)
         raise SystemExit
     if path == "/slow":
         time.sleep(2)
@@ -97,7 +97,7 @@ def live():
     while not head.endswith(b"\\r\\n\\r\\n"):
         head += connection.sock.recv(1)
     connection.sock.sendall(b"hello")
-    return head.split(b" ")[1].decode(), connection.sock.recv(100).decode()
+    return head.split(b" ")[1].decode(), b"".join(iter(lambda: connection.sock.recv(100), b"")).decode()
 
 for _ in range(100):
     try:
