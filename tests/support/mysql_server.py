@@ -1,14 +1,11 @@
-"""What the scenarios with MySQL servers share: a host and its server, Ansible run on the scenario's hosts."""
+"""What the scenarios with MySQL servers share: a host and its server."""
 
 import json
 import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import testinfra
-
-CHECKOUT = Path(__file__).resolve().parents[2]
+from plays import ansible
 
 
 def host(name: str) -> Any:
@@ -60,18 +57,3 @@ class Server:
         """Let a source that has restarted take writes again, as playbooks/failover.yml does."""
         result = self.module("mysql_primary", reason="failover")
         assert result.get("writable") is True, result
-
-
-def ansible(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run one of Ansible's commands on the scenario's hosts, from the checkout, whether it succeeds or not."""
-    return subprocess.run(
-        [command[0], f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}", *command[1:]],
-        capture_output=True,
-        env=os.environ
-        | {"ANSIBLE_CONFIG": "ansible.cfg", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
-        | environment,
-        text=True,
-        cwd=CHECKOUT,
-        timeout=900,
-        check=False,
-    )

@@ -1,9 +1,12 @@
 """Playbooks that a test runs, as somebody would from the checkout."""
 
+import json
+import os
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,3 +35,23 @@ def run_playbook(playbook: str, inventory: str, *options: str) -> Run:
     command = ["ansible-playbook", f"playbooks/{playbook}", "-i", inventory, *options]
     done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return Run(done.returncode == 0, done.stdout)
+
+
+def ansible(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run one of Ansible's commands on the hosts of a scenario, from the checkout, whether it succeeds or not."""
+    return subprocess.run(
+        [command[0], f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}", *command[1:]],
+        capture_output=True,
+        env=os.environ
+        | {"ANSIBLE_CONFIG": "ansible.cfg", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"}
+        | environment,
+        text=True,
+        cwd=ROOT,
+        timeout=900,
+        check=False,
+    )
+
+
+def scenario_playbook(playbook: Path, *options: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    """Run a playbook on the hosts of a scenario, with other values of some variables."""
+    return ansible("ansible-playbook", f"--extra-vars={json.dumps(variables)}", *options, str(playbook))

@@ -140,7 +140,7 @@ class TestAWorkerThatStops:
     def loaded(self, config) -> dict[str, Any]:
         found: dict[str, Any] = {}
         exec(config(), found)  # noqa: S102
-        found["LISTEN_ON"] = 0.2
+        found["LINGER"] = 0.2
         return found
 
     def test_of_gevent_names_its_socket_when_that_is_closed(self, loaded) -> None:
@@ -158,7 +158,7 @@ class TestAWorkerThatStops:
         assert asked == [(name, "client", "address")]
 
     @pytest.mark.parametrize("kind", ["uvicorn", "asgi"])
-    def test_with_an_event_loop_listens_on_before_it_closes_connections(self, loaded, kind, monkeypatch) -> None:
+    def test_with_an_event_loop_lingers_before_it_closes_connections(self, loaded, kind, monkeypatch) -> None:
         said: list[str] = []
 
         class Server:

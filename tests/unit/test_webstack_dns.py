@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import yaml
+from plays import run_playbook
 from stack_variables import all_of, rendered
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,3 +76,15 @@ def test_without_the_group_there_is_nothing() -> None:
         assert host["zones"] == host["rules"] == host["secondaries"] == []
         assert host["primary"] == host["key"] == host["transfer"] == ""
         assert not [name for name in host["secrets"] if name.startswith("dns")]
+
+
+def test_the_records_are_written_without_reaching_a_host(tmp_path: Path) -> None:
+    """Red where what the inventory says of its hosts' connections is asked for a file on this machine."""
+    hosts = yaml.safe_load((ROOT / "inventories/lab/hosts.yml").read_text())
+    hosts["all"]["vars"] = {"ansible_ssh_executable": "/bin/false", "ansible_connection": "ssh", "ansible_become": True}
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(yaml.safe_dump(hosts))
+    done = run_playbook("records.yml", str(inventory), "-e", f"webstack_records={tmp_path}")
+    assert done.succeeded, done.output
+    assert "www.foobar.com. 3600 IN A 198.18.0.11" in (tmp_path / "foobar.com.zone").read_text()
+    assert list(yaml.safe_load((tmp_path / "foobar.com.yaml").read_text())["www"][0]["values"]) == ["198.18.0.11"]

@@ -4,12 +4,12 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from plays import scenario_playbook
 from testinfra.host import Host
 
 SCENARIO = Path(__file__).resolve().parents[1]
@@ -34,21 +34,7 @@ def play() -> Play:
     """Run a playbook, the scenario's own if none is named, with other variables."""
 
     def run(playbook: Path = SCENARIO / "converge.yml", *arguments: str, **variables: Any) -> Any:
-        return subprocess.run(
-            [
-                Path(sys.executable).with_name("ansible-playbook"),
-                f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
-                f"--extra-vars={json.dumps(variables)}",
-                *arguments,
-                playbook,
-            ],
-            env=os.environ
-            | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
-            cwd=SCENARIO,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return scenario_playbook(playbook, *arguments, **variables)
 
     return run
 

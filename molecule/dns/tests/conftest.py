@@ -1,15 +1,13 @@
 """The scenario's playbook with other records, and questions to its servers."""
 
-import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
+from plays import scenario_playbook
 from testinfra.host import Host
 
 SCENARIO = Path(__file__).resolve().parents[1]
@@ -19,20 +17,7 @@ ROOT = SCENARIO.parents[1]
 @pytest.fixture(scope="session")
 def play() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(playbook: str = "converge.yml", **variables: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                Path(sys.executable).with_name("ansible-playbook"),
-                f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
-                f"--extra-vars={json.dumps(variables)}",
-                SCENARIO / playbook,
-            ],
-            env=os.environ
-            | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
-            cwd=SCENARIO,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return scenario_playbook(SCENARIO / playbook, **variables)
 
     return run
 

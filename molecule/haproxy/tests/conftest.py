@@ -1,17 +1,17 @@
 """A load balancer to treat badly, and to find as it was afterwards."""
 
 import json
-import os
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from connection import send_from
+from plays import scenario_playbook
 from testinfra.host import Host
 
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
@@ -139,28 +139,7 @@ def get(host: Host) -> Callable[..., tuple[int, dict[str, str], str]]:
 def converge() -> Callable[..., subprocess.CompletedProcess[str]]:
     """The scenario's playbook once more, with other variables."""
 
-    def run(**variables: Any) -> subprocess.CompletedProcess[str]:
-        ansible_playbook = Path(sys.executable).with_name("ansible-playbook")
-        return subprocess.run(
-            [
-                ansible_playbook,
-                f"--inventory={os.environ['MOLECULE_INVENTORY_FILE']}",
-                f"--extra-vars={json.dumps(variables)}",
-                SCENARIO / "converge.yml",
-            ],
-            env=os.environ
-            | {
-                "ANSIBLE_CONFIG": str(SCENARIO.parents[1] / "ansible.cfg"),
-                "ANSIBLE_FORCE_COLOR": "0",
-                "ANSIBLE_NOCOLOR": "1",
-            },
-            cwd=SCENARIO,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
+    return partial(scenario_playbook, SCENARIO / "converge.yml")
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import mysql_server
 import pytest
-from mysql_server import ansible
 from patience import until
+from plays import ROOT, scenario_playbook
 
 SCENARIO = Path(__file__).resolve().parents[1]
 
@@ -45,7 +46,7 @@ def play() -> Callable[..., Any]:
     """Run a playbook of the collection: ``play("backup.yml", webstack_restore_to="...")``."""
 
     def playbook(name: str, *options: str, **variables: Any) -> Any:
-        return ansible("ansible-playbook", f"playbooks/{name}", f"--extra-vars={json.dumps(variables)}", *options)
+        return scenario_playbook(ROOT / "playbooks" / name, *options, **variables)
 
     return playbook
 
@@ -53,9 +54,7 @@ def play() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def converge() -> Callable[..., Any]:
     """Run converge.yml again with other values of some variables."""
-    return lambda *options, **variables: ansible(
-        "ansible-playbook", str(SCENARIO / "converge.yml"), f"--extra-vars={json.dumps(variables)}", *options
-    )
+    return partial(scenario_playbook, SCENARIO / "converge.yml")
 
 
 @pytest.fixture(scope="session")

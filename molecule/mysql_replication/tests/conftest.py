@@ -1,6 +1,5 @@
 """The two servers, and the scenario's play and the modules run on them again with other data."""
 
-import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,8 +10,8 @@ from typing import Any
 
 import mysql_server
 import pytest
-from mysql_server import ansible
 from patience import PATIENCE, until
+from plays import scenario_playbook
 from throwaway_ca import Authority
 
 SCENARIO = Path(__file__).resolve().parents[1]
@@ -132,12 +131,7 @@ def play() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run converge.yml again, on one of the hosts or both, with other values of some variables."""
 
     def run(limit: str = "all", playbook: str = "converge.yml", **variables: Any) -> subprocess.CompletedProcess[str]:
-        return ansible(
-            "ansible-playbook",
-            f"--limit={limit}",
-            f"--extra-vars={json.dumps(variables)}",
-            str(SCENARIO / playbook),
-        )
+        return scenario_playbook(SCENARIO / playbook, f"--limit={limit}", **variables)
 
     return run
 

@@ -224,11 +224,8 @@ def _ssh(site: Site, hosts: Sequence[str]) -> Iterator[str]:
             by_port.setdefault(f"{listener.program} {ports_text([listener.port], listener.protocol)}", []).append(host)
     most = max(map(len, by_port.values()), default=0)
     for text, having in by_port.items():
-        yield (
-            f"{text} on every {'other ' if len(by_port) > 1 else ''}host"
-            if len(having) == most
-            else (f"{text} on {', '.join(having)}")
-        )
+        every = "every other host" if len(by_port) > 1 else "every host"
+        yield f"{text} on {every if len(having) == most else ', '.join(having)}"
 
 
 # --- arrows -----------------------------------------------------------------------------------------------------------

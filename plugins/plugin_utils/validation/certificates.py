@@ -22,11 +22,10 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
     is_dns_name,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.validation import given_certificates
+from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.keys import length_errors
 
 LIFETIMES = range(2, 398)
 """Days. Browsers refuse certificates that live longer (CA/Browser Forum's Baseline Requirements, 6.3.2)."""
-SHORTEST_SECRET = 16
-"""Characters of a TSIG key. RFC 8945, 8: at least 128 bits for HMAC-SHA256."""
 
 # It becomes the name of a folder.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -261,5 +260,4 @@ def _of_name_server(variables: Variables) -> Iterator[str]:
             f'certificates_acme_nameserver.address is "{server.address}"; give the bare IPv4 or IPv6 address of the '
             "name server."
         )
-    if len(server.secret) < SHORTEST_SECRET:
-        yield f"certificates_acme_nameserver.secret is too short; give at least {SHORTEST_SECRET} random characters."
+    yield from length_errors("certificates_acme_nameserver.secret", server.secret)

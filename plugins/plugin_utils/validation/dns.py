@@ -10,9 +10,8 @@ from typing import Any
 from ansible_collections.foobar.webstack.plugins.plugin_utils.dnssec import SigningKeyError, signing_key
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.dns_records import in_zone
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import ip, is_address, is_dns_name
+from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.keys import length_errors
 
-SHORTEST_SECRET = 16
-"""Characters. RFC 8945, 8: at least 128 bits for HMAC-SHA256."""
 _TYPE = re.compile(r"[A-Z][A-Z0-9]*")
 
 
@@ -66,9 +65,10 @@ def _record_errors(zone: Mapping[str, Any]) -> Iterator[str]:
 def _host_errors(variables: Variables) -> Iterator[str]:
     if variables.primary and variables.secondaries:
         yield "dns_primary and dns_secondaries are both set; a primary has secondaries, and a secondary has a primary."
-    others = [*([variables.primary] if variables.primary else []), *variables.secondaries]
+    primary = [variables.primary] if variables.primary else []
+    others = [*primary, *variables.secondaries]
     for name, addresses in (
-        ("dns_primary", [variables.primary] if variables.primary else []),
+        ("dns_primary", primary),
         ("dns_secondaries", variables.secondaries),
         ("dns_acme_clients", variables.acme_clients),
         ("dns_listen", variables.listen),
@@ -96,18 +96,18 @@ def _acme_errors(variables: Variables) -> Iterator[str]:
             )
     if variables.acme_names and not variables.acme_clients:
         yield "dns_acme_names is set and dns_acme_clients is empty; give the addresses of the ACME clients."
-    if variables.acme_names and len(variables.acme_secret) < SHORTEST_SECRET:
-        yield f"dns_acme_secret is too short; give at least {SHORTEST_SECRET} random characters."
+    if variables.acme_names:
+        yield from length_errors("dns_acme_secret", variables.acme_secret)
 
 
 def _secret_errors(variables: Variables) -> Iterator[str]:
-    if (variables.primary or variables.secondaries) and len(variables.transfer_secret) < SHORTEST_SECRET:
-        yield f"dns_transfer_secret is too short; give at least {SHORTEST_SECRET} random characters."
+    if variables.primary or variables.secondaries:
+        yield from length_errors("dns_transfer_secret", variables.transfer_secret)
     secret = variables.signing_secret
     if "-----BEGIN" in secret:
         try:
             signing_key(secret, ".")
         except SigningKeyError as error:
             yield f"dns_signing_secret: {error}."
-    elif secret and len(secret) < SHORTEST_SECRET:
-        yield f"dns_signing_secret is too short; give at least {SHORTEST_SECRET} random characters, or a key as PEM."
+    elif secret:
+        yield from length_errors("dns_signing_secret", secret, ", or a key as PEM")
