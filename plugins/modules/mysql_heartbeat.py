@@ -9,12 +9,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_heartbeat
 version_added: 1.0.0
-short_description: Creates the heartbeat table on the MySQL source
+short_description: Creates the stack's own tables on the MySQL source
 author: The foobar.webstack maintainers (!UNKNOWN)
 description:
-  - Creates the table C(webstack.heartbeat), which the role P(foobar.webstack.mysql_endpoint#role) writes once a second,
-    on a server that takes writes.
-  - On a read-only server it changes nothing, because a replica gets the table from its source. Which server is the
+  - On a server that takes writes, it creates the table C(webstack.heartbeat), which the role
+    P(foobar.webstack.mysql_endpoint#role) writes once a second, and C(webstack.primary_epoch), and records in the
+    latter that this server is the primary.
+  - On a read-only server it changes nothing, because a replica gets the tables from its source. Which server is the
     source is read from the server, because the inventory may be outdated.
 extends_documentation_fragment: foobar.webstack.mysql
 attributes:
@@ -22,14 +23,14 @@ attributes:
     description: Says what it would do. A server that is not installed yet counts as read-only.
     support: full
   diff_mode:
-    description: Shows the statement that creates the table.
+    description: Shows the statements.
     support: full
 seealso:
   - module: foobar.webstack.mysql_accounts
 """
 
 EXAMPLES = r"""
-- name: Create the heartbeat table on the source
+- name: Create the stack's own tables on the source
   foobar.webstack.mysql_heartbeat:
   register: heartbeat
 """
@@ -40,39 +41,52 @@ writable:
   returned: success
   type: bool
 exists:
-  description: Whether the table exists when the module ends.
+  description: Whether the tables exist when the module ends.
   returned: success
   type: bool
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import CREATE
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import STACK_SCHEMA
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     NoServerError,
+    Queries,
     Server,
     ServerError,
 )
 
+TABLES = (*CREATE, epoch.CREATE)
+
 STATE = (
-    "SELECT NOT (@@GLOBAL.read_only OR @@GLOBAL.super_read_only) AS writable,"
-    " EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = 'heartbeat') AS found"
+    "SELECT NOT (@@GLOBAL.read_only OR @@GLOBAL.super_read_only) AS writable, @@GLOBAL.server_uuid AS server_uuid,"  # noqa: S608
+    " (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+    f" AND TABLE_NAME IN ('heartbeat', '{epoch.NAME}')) = 2 AS found"
 )
 
 TIMEOUT = 30.0
 """Seconds for each answer."""
 
 
-def create(server: Server, *, check: bool) -> dict[str, bool]:
-    """Create the table where it is missing on a writable server; return the module's result."""
+def create(server: Queries, *, check: bool) -> dict[str, Any]:
+    """Create what is missing on a writable server; return the module's result, and the statements."""
     (state,) = server.rows(STATE, [STACK_SCHEMA])
-    writable, found = bool(state["writable"]), bool(state["found"])
-    missing = writable and not found
-    if missing and not check:
-        for statement in CREATE:
-            server.rows(statement)
-    return {"changed": missing, "writable": writable, "exists": found or (missing and not check)}
+    writable, found, uuid = bool(state["writable"]), bool(state["found"]), str(state["server_uuid"])
+    statements: list[str] = []
+    if writable and not found:
+        statements += TABLES
+    recorded = epoch.read(server) if writable else None
+    # It took writes before that was recorded, or somebody has made it the primary by hand.
+    if writable and (recorded is None or recorded.server_uuid != uuid):
+        statements.append(epoch.RAISE)
+    for statement in statements if not check else ():
+        server.rows(statement, [uuid, "found"] if statement == epoch.RAISE else [])
+    exists = found or (bool(statements) and not check)
+    return {"changed": bool(statements), "writable": writable, "exists": exists, "statements": statements}
 
 
 def main() -> None:
@@ -84,10 +98,10 @@ def main() -> None:
     except NoServerError as error:
         if not module.check_mode:
             module.fail_json(msg=f"The MySQL server at {module.params['login_unix_socket']}: {error}")
-        result = {"changed": False, "writable": False, "exists": False}
+        result = {"changed": False, "writable": False, "exists": False, "statements": []}
     except ServerError as error:
         module.fail_json(msg=f"The MySQL server at {module.params['login_unix_socket']}: {error}")
-    after = f"{CREATE[-1]}\n" if result["changed"] else ""
+    after = "".join(f"{statement}\n" for statement in result.pop("statements"))
     module.exit_json(**result, diff={"before": "", "after": after})
 
 

@@ -78,6 +78,12 @@ options:
     description: Seconds for a replica to apply what it has received.
     type: int
     default: 60
+  lock:
+    description:
+      - What M(foobar.webstack.mysql_role_lock) has returned. It has to be this run's still, and not about to expire.
+      - Give it where a server takes writes again by itself (P(foobar.webstack.mysql_endpoint#role)).
+    type: str
+    default: ""
 seealso:
   - module: foobar.webstack.mysql_switchover
 """
@@ -120,8 +126,10 @@ statements:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import role_lock
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.promotion import Occasion, Promotion
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import LockError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     NoServerError,
@@ -188,6 +196,7 @@ def main() -> None:
             "tls": {"type": "bool", "default": True},
             "ca": {"type": "path"},
             "timeout": {"type": "int", "default": 60},
+            "lock": {"type": "str", "default": ""},
             **LOGIN_OPTIONS,
         },
         required_together=[("user", "password")],
@@ -204,7 +213,10 @@ def main() -> None:
         check=module.check_mode,
     )
     try:
-        done = run(promotion)
+        with role_lock.under("" if module.check_mode else params["lock"]):
+            done = run(promotion)
+    except LockError as error:
+        module.fail_json(msg=f"Nothing was changed: {error}. Run it again.", reasons=[], statements=[])
     except ReasonError as error:
         module.fail_json(**error.as_result(), statements=promotion.statements)
     except ServerError as error:

@@ -85,6 +85,10 @@ options:
     description: Seconds for which a transaction that has written may be open. One that is older is not rolled back.
     type: int
     default: 10
+  lock:
+    description: As of M(foobar.webstack.mysql_primary).
+    type: str
+    default: ""
 seealso:
   - module: foobar.webstack.mysql_server_info
 """
@@ -130,9 +134,11 @@ warning_reasons:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import role_lock
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import CHANNEL_OPTIONS, Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.exchange import Exchange, prepare
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import LockError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError
 
 PATIENCE = 10
@@ -168,6 +174,7 @@ def main() -> None:
             "lock_timeout": {"type": "int", "default": 2},
             "max_lag": {"type": "int", "default": 2},
             "max_transaction": {"type": "int", "default": 10},
+            "lock": {"type": "str", "default": ""},
             **CHANNEL_OPTIONS,
             **LOGIN_OPTIONS,
         },
@@ -175,9 +182,13 @@ def main() -> None:
     )
     params = module.params
     try:
-        exchanged = exchange(params)
-        if not module.check_mode:
-            exchanged.run()
+        # Which keeps this server from taking writes again by itself, should it restart in the middle.
+        with role_lock.under("" if module.check_mode else params["lock"]):
+            exchanged = exchange(params)
+            if not module.check_mode:
+                exchanged.run()
+    except LockError as error:
+        module.fail_json(msg=f"The roles were not exchanged: {error}. Run it again.")
     except ReasonError as error:
         module.fail_json(**error.as_result())
     except ServerError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import role_lock
 from throwaway_ca import Authority
 
 Parser = Callable[[list[str], Mapping[str, str]], subprocess.CompletedProcess[str]]
@@ -109,6 +110,39 @@ def test_the_service_can_do_little(unit: Any, parser: Parser) -> None:
         {UNIT: unit(mysql_endpoint_tls=TLS)},
     )
     assert float(re.search(r"Overall exposure level.*: ([\d.]+)", done.stdout)[1]) <= EXPOSURE, done.stdout
+
+
+REOPEN_UNIT = "/etc/systemd/system/mysql-reopen.service"
+REOPEN = {
+    "mysql_endpoint_reopen": True,
+    "mysql_endpoint_ca": CA,
+    "mysql_endpoint_peers": [
+        {"name": "db2", "address": "198.18.0.32", "port": 3308},
+        {"name": "db3", "address": "2001:db8::33"},
+    ],
+}
+
+
+def test_the_service_that_reopens_is_known_to_systemd_and_can_do_little(
+    render_template: Callable[..., str], parser: Parser
+) -> None:
+    rendered = render_template("mysql_endpoint", "mysql-reopen.service.j2", REOPEN)
+    assert " --peer=db2,198.18.0.32,3308 --peer=db3,2001:db8::33,3308\n" in rendered
+    done = parser(["systemd-analyze", "verify", REOPEN_UNIT], {REOPEN_UNIT: rendered})
+    complaints = [line for line in done.stderr.splitlines() if "mysql-reopen" in line and "not executable" not in line]
+    assert complaints == [], done.stderr
+    done = parser(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", "mysql-reopen.service"],
+        {REOPEN_UNIT: rendered},
+    )
+    assert float(re.search(r"Overall exposure level.*: ([\d.]+)", done.stdout)[1]) <= EXPOSURE, done.stdout
+
+
+def test_the_lock_is_the_one_of_the_verbs(render_template: Callable[..., str]) -> None:
+    """Red when the service keeps another file than the verbs take."""
+    rendered = render_template("mysql_endpoint", "mysql-reopen.service.j2", REOPEN)
+    assert f"touch {role_lock.FILE} " in rendered
+    assert f"chgrp {role_lock.GROUP} {role_lock.FILE} " in rendered
 
 
 def test_arguments(unit: Any) -> None:

@@ -65,7 +65,8 @@ def state(
     beats: tuple[Any, ...] = (beat(written=ago(0.5)),),
 ) -> Any:
     server = {"read_only": read_only, "super_read_only": super_read_only, "server_uuid": "here", "server_id": 2}
-    rows = [{"host": "198.18.0.31", "uuid": "source", "receiver": r, "applier": a} for r, a in channels]
+    server["gtid_executed"] = "here:1-3"
+    rows = [{"host": "198.18.0.31", "uuid": "source", "receiver": r, "applier": a, "received": ""} for r, a in channels]
     return state_of(server, rows, SemiSync(on=True, replicas=1), beats, NOW)
 
 
@@ -177,6 +178,12 @@ class TestState:
                 "proven_until": ago(-8.75).isoformat(),
                 "gtid_executed": "source:1-5",
             },
+            "source_uuid": None,
+            "gtid_executed": "here:1-3",
+            "gtid_received": "",
+            "epoch": None,
+            "lock": None,
+            "reopen": None,
         }
         assert state(beats=(), channels=()).as_dict(NOW)["heartbeat"] is None
 

@@ -19,6 +19,8 @@ GOOD = {"address": "*", "port": 3308, "tls": {}, "max_lag": 5}
         {"address": "2001:db8::31"},
         {"tls": {"certificate": "/c", "key": "/k"}},
         {"max_lag": 0.5},
+        {"reopen": True, "ca": "/ca.pem", "peers": [{"name": "db2", "address": "198.18.0.32", "port": 3309}]},
+        {"reopen": True, "ca": "/ca.pem", "peers": [{"name": "db2", "address": "2001:db8::32"}]},
     ],
 )
 def test_good_variables_have_no_errors(good) -> None:
@@ -39,6 +41,10 @@ def test_the_role_s_defaults_are_good() -> None:
         ({"port": 65536}, "mysql_endpoint_port: 65536 is not a valid port; use 1 to 65535."),
         ({"tls": {"certificate": "/c"}}, "mysql_endpoint_tls has no key; set both"),
         ({"tls": {"key": "/k"}}, "mysql_endpoint_tls has no certificate; set both"),
+        ({"reopen": True}, "mysql_endpoint_reopen is true without mysql_endpoint_ca; name the file"),
+        ({"peers": [{"name": "db 2", "address": "198.18.0.32"}]}, 'mysql_endpoint_peers: "db 2" is not a valid name'),
+        ({"peers": [{"name": "db2", "address": "db2"}]}, 'mysql_endpoint_peers: db2: "db2" is not a valid address'),
+        ({"peers": [{"name": "db2", "address": "::1", "port": 0}]}, "mysql_endpoint_peers: db2: 0 is not a valid port"),
         ({"max_lag": 0}, "mysql_endpoint_max_lag is 0; use more than 0 seconds."),
     ],
 )

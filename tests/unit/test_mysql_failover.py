@@ -110,6 +110,20 @@ def test_writes_wait_without_a_replica_only_where_they_wait_for_ever(timeout_ms:
     assert ask(restarted(), candidate="db1").wait_no_replica is None
 
 
+@pytest.mark.parametrize(
+    ("executed", "named", "refused"),
+    [(f"{B}:1-6", B, False), (f"{B}:1-7", B, True), (f"{B}:1-6", A, True), (f"{B}:1-5,{C}:1", B, True)],
+)
+def test_a_promotion_that_only_was_recorded_goes_on(executed: str, named: str, refused: bool) -> None:
+    """Red when its record counts as a transaction that nobody knows, and every other one when none does."""
+    evidence = crash()
+    evidence["db2"]["server"] |= {
+        "gtid_executed": f"{A}:1-99,{executed}",
+        "epoch": {"number": 4, "server_uuid": named},
+    }
+    assert bool(ask(evidence).refusals) is refused
+
+
 def test_a_primary_without_power_is_cut_off_or_believed_to_be_off() -> None:
     verdict = ask(power_loss())
     assert (verdict.refusals, verdict.fence, verdict.fence_on) == ((), "cut_off", ("db2", "web1", "web2"))

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import heartbeat as table
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import COLUMNS, Heartbeat, latest
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
 from ansible_collections.foobar.webstack.plugins.modules.mysql_heartbeat import STATE, create
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -114,30 +116,44 @@ def test_the_table_has_the_columns_that_are_written() -> None:
 class Server:
     """Answers what the module asks, and remembers what it is told to do."""
 
-    def __init__(self, *, writable: bool, found: bool) -> None:
-        self.state = {"writable": int(writable), "found": int(found)}
+    def __init__(self, *, writable: bool, found: bool, primary: str) -> None:
+        self.state = {"writable": int(writable), "found": int(found), "server_uuid": "here"}
+        self.epoch = [{"epoch": 3, "server_uuid": primary}] if primary else []
         self.done: list[str] = []
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         if statement == STATE:
             return [self.state]
+        if statement == epoch.SELECT:
+            if not self.state["found"]:
+                raise ServerError(1146, "no such table")
+            return self.epoch
         self.done.append(statement)
         return []
 
+    def value(self, expression: str, values: Sequence[Any] = ()) -> Any:
+        raise AssertionError(expression)
+
+
+ALL = [*table.CREATE, epoch.CREATE, epoch.RAISE]
+
 
 @pytest.mark.parametrize(
-    ("writable", "found", "check", "changed", "exists"),
+    ("writable", "found", "primary", "check", "done", "exists"),
     [
-        pytest.param(True, False, False, True, True, id="a new source"),
-        pytest.param(True, False, True, True, False, id="a check run creates nothing"),
-        pytest.param(True, True, False, False, True, id="a source that has it"),
-        pytest.param(False, False, False, False, False, id="a replica, where it is still to come"),
-        pytest.param(False, True, False, False, True, id="a replica that has it"),
+        pytest.param(True, False, "", False, ALL, True, id="a new source"),
+        pytest.param(True, False, "", True, ALL, False, id="a check run creates nothing"),
+        pytest.param(True, True, "here", False, [], True, id="a source that has them"),
+        pytest.param(True, True, "", False, [epoch.RAISE], True, id="nothing was recorded yet"),
+        pytest.param(True, True, "there", False, [epoch.RAISE], True, id="somebody has made it the primary by hand"),
+        pytest.param(False, False, "", False, [], False, id="a replica, where they are still to come"),
+        pytest.param(False, True, "there", False, [], True, id="a replica that has them"),
     ],
 )
-def test_the_table_is_created_on_the_source_only(
-    writable: bool, found: bool, check: bool, changed: bool, exists: bool
+def test_the_tables_are_created_on_the_source_only(
+    writable: bool, found: bool, primary: str, check: bool, done: list[str], exists: bool
 ) -> None:
-    server = Server(writable=writable, found=found)
-    assert create(server, check=check) == {"changed": changed, "writable": writable, "exists": exists}
-    assert server.done == (list(table.CREATE) if changed and not check else [])
+    server = Server(writable=writable, found=found, primary=primary)
+    result = create(server, check=check)
+    assert result == {"changed": bool(done), "writable": writable, "exists": exists, "statements": done}
+    assert server.done == ([] if check else done)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair import (
     convergence,
@@ -227,6 +228,8 @@ def state(role: str, **more: Any) -> dict[str, Any]:
         "channel": None,
         "gtid_executed": f"{A}:1-9",
         "semi_sync_source": False,
+        "server_uuid": B,
+        "epoch": None,
     } | more
 
 
@@ -261,6 +264,25 @@ def test_a_replica_becomes_the_primary(promote: Any) -> None:
         "SET GLOBAL read_only = OFF",
         "RESET REPLICA ALL",
     ]
+
+
+def test_the_epoch_is_raised_before_the_server_takes_writes_and_before_commits_wait(promote: Any) -> None:
+    """Red when a server that comes back could take itself for the primary still, or the commit waits for a replica."""
+    for found in (state("replica", channel=channel()), state("read_only")):
+        run, server = promote(found | {"epoch": {"number": 3, "server_uuid": A}})
+        assert run.promote() is None
+        executed = [each for each in server.executed if each.startswith(("SET GLOBAL", "INSERT"))]
+        assert executed == [
+            "SET GLOBAL super_read_only = OFF",
+            epoch.RAISE,
+            "SET GLOBAL rpl_semi_sync_source_enabled = ON",
+            "SET GLOBAL read_only = OFF",
+        ]
+    run, server = promote(
+        state("read_only", epoch={"number": 3, "server_uuid": B}), occasion=promotion.Occasion.RESTARTED
+    )
+    assert run.promote() is None
+    assert epoch.RAISE not in server.executed, "nothing was decided anew"
 
 
 def test_a_promotion_that_was_interrupted_is_finished(promote: Any) -> None:

@@ -34,6 +34,8 @@ class Pair:
         self.now = 0.0
         self.dead: set[str] = set()
         self.both_wrote = False
+        self.recorded = ["db1"]
+        """Who was made the primary, one after the other."""
         self.db1, self.db2 = Fake(self, "db1", writable=True, semi_sync=True), Fake(self, "db2", source="198.18.0.31")
         self.db2.running = True
 
@@ -104,6 +106,15 @@ class Fake:
                 self.writable = True
             case ["SET", "GLOBAL", "rpl_semi_sync_source_enabled", *_]:
                 self.semi_sync = values[0] == "ON"
+            case ["epoch,", *_]:
+                return [{"epoch": 1, "server_uuid": "db1"}]
+            case ["INSERT", "INTO", "webstack.primary_epoch"]:
+                assert self.writable, "a server that is read-only cannot write it down"
+                self.pair.recorded.append(values[0])
+            case ["1"]:
+                return [{"1": 1}]
+            case ["@@GLOBAL.server_uuid"]:
+                return [{"value": self.name}]
             case ["@@GLOBAL.gtid_executed"]:
                 return [{"value": "uuid:1-9"}]
             case ["@@GLOBAL.read_only"]:
@@ -145,11 +156,12 @@ def test_the_roles_are_exchanged() -> None:
     exchange.run()
     assert pair.state() == AFTER
     assert not pair.both_wrote
-    assert exchange.done[0] == "let the old source take no more writes"
+    assert exchange.done[:2] == ["record that the candidate takes over", "let the old source take no more writes"]
+    assert pair.recorded == ["db1", "db2"]
     assert exchange.done[-2:] == ["let the candidate take writes", "let the commits of the old source wait for none"]
 
 
-STATEMENTS = range(40)
+STATEMENTS = range(50)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -162,6 +174,8 @@ def test_a_statement_that_fails_once_leaves_it_done_or_as_it_was(fails: int, aft
     except ReasonError as error:
         said = read(error.reasons[0])
     assert pair.state() == (BEFORE if said else AFTER)
+    # Red when an exchange that was taken back leaves it written down that the candidate is the primary.
+    assert pair.recorded[-1] == ("db1" if said else "db2")
     assert PASSWORD not in said
     assert not pair.both_wrote
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch, heartbeat
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
@@ -61,6 +61,7 @@ def observe(server: Server) -> dict[str, Any]:
     databases = server.rows(f"SELECT 1 AS there FROM information_schema.SCHEMATA WHERE SCHEMA_NAME {NOT_OWN} LIMIT 1")  # noqa: S608
     channels = server.rows(CHANNEL)
     channel = channels[0] if channels and channels[0]["source_host"] else None
+    recorded = epoch.read(server)
     writable = variables["read_only"] == "OFF" and variables["super_read_only"] == "OFF"
     facts = Facts(
         answers=True,
@@ -82,6 +83,7 @@ def observe(server: Server) -> dict[str, Any]:
         "semi_sync_replicas": int(status.get("rpl_semi_sync_source_clients", 0)),
         "semi_sync_timeout_ms": int(variables.get("rpl_semi_sync_source_timeout", 0)),
         "channel": channel and channel_data(channel),
+        "epoch": recorded and recorded.as_data(),
         "heartbeats": [found.as_data() for found in heartbeat.read(server)],
     }
 

@@ -13,10 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._haproxy import runtime
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import tls_context
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError, tls_context
 
 SAMPLES = 3
 """Of another host's clock."""
+
+STATE = "/state"
 
 
 def greets(host: str, port: int, patience: float) -> bool:
@@ -38,7 +40,7 @@ def clock(host: str, port: int, ca: str, patience: float) -> dict[str, float] | 
         try:
             connection.connect()
             before = time.time()
-            connection.request("GET", "/state")
+            connection.request("GET", STATE)
             answer = json.loads(connection.getresponse().read())
             after = time.time()
             samples.append((before, datetime.fromisoformat(answer["time"]).timestamp(), after))
@@ -47,6 +49,25 @@ def clock(host: str, port: int, ca: str, patience: float) -> dict[str, float] | 
         finally:
             connection.close()
     return clock_offset(samples)
+
+
+def state_of_host(host: str, port: int, ca: str, patience: float) -> dict[str, Any]:
+    """What mysql_endpoint on another host says of its server. OSError or ValueError where it does not answer."""
+    try:
+        context = tls_context(ca)
+    except ServerError as error:
+        raise ValueError(str(error)) from error
+    connection = http.client.HTTPSConnection(host, port, timeout=patience, context=context)
+    try:
+        connection.request("GET", STATE)
+        answer = json.loads(connection.getresponse().read())
+    except http.client.HTTPException as error:
+        raise ValueError(f"{host} port {port} does not answer as it should: {error}") from error
+    finally:
+        connection.close()
+    if not isinstance(answer, dict):
+        raise ValueError(f"{host} port {port} does not answer as it should")
+    return answer
 
 
 def haproxy_statistics(path: str, patience: float) -> str:

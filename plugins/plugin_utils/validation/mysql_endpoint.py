@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ class Variables:
     port: int
     tls: Mapping[str, Any]
     max_lag: float
+    reopen: bool = False
+    peers: Sequence[Mapping[str, Any]] = ()
+    ca: str = ""
 
 
 def errors(variables: Variables) -> list[str]:
@@ -39,3 +42,13 @@ def _errors(variables: Variables) -> Iterator[str]:
         yield f"mysql_endpoint_tls has no {' and no '.join(missing)}; set both certificate and key, or leave it empty."
     if variables.max_lag <= 0:
         yield f"mysql_endpoint_max_lag is {variables.max_lag:g}; use more than 0 seconds."
+    if variables.reopen and not variables.ca:
+        yield "mysql_endpoint_reopen is true without mysql_endpoint_ca; name the file that the others are verified with."
+    for peer in variables.peers:
+        name, address, port = str(peer.get("name", "")), str(peer.get("address", "")), peer.get("port", 3308)
+        if not name or set(name) & set(", "):
+            yield f'mysql_endpoint_peers: "{name}" is not a valid name; use one without commas and spaces.'
+        if not is_address(address):
+            yield f'mysql_endpoint_peers: {name}: "{address}" is not a valid address; use an IPv4 or IPv6 address.'
+        if not is_port(port):
+            yield f"mysql_endpoint_peers: {name}: {port} is not a valid port; use {PORTS[0]} to {PORTS[-1]}."

@@ -18,15 +18,29 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server impo
 
 from mysql_endpoint.answers import answers
 from mysql_endpoint.cache import TIMEOUT, StateCache
+from mysql_endpoint.reopen import Peer, reopener
 from mysql_endpoint.server import HttpServer
 from mysql_endpoint.state import read_state
 from mysql_endpoint.systemd import kept_listener, notify
 from mysql_endpoint.tls import Certificate
 from mysql_endpoint.writer import HeartbeatWriter
 
+REOPEN = "reopen"
+
 
 def arguments() -> argparse.Namespace:
     """Without defaults: those are the role's."""
+    if sys.argv[1:2] == [REOPEN]:
+        parser = argparse.ArgumentParser(
+            prog=f"mysql-endpoint {REOPEN}",
+            description="Lets the MySQL server of this host take writes again where it was the primary.",
+        )
+        parser.add_argument("command", choices=[REOPEN])
+        parser.add_argument("--mysql-socket", required=True)
+        parser.add_argument("--mysql-user", required=True)
+        parser.add_argument("--ca", required=True, help="PEM file that the others' endpoints are verified with")
+        parser.add_argument("--peer", action="append", default=[], type=Peer.parse, help="NAME,ADDRESS,PORT")
+        return parser.parse_args()
     parser = argparse.ArgumentParser(
         prog="mysql-endpoint", description="Answers over HTTP what the MySQL server of this host is."
     )
@@ -60,6 +74,9 @@ def main() -> int:
         return 1
     # At once: clients and heartbeats in progress are repeated by whoever needs them.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if getattr(options, "command", "") == REOPEN:
+        notify("READY=1")
+        reopener(options.mysql_socket, options.mysql_user, options.peer, options.ca).run()
     certificate = Certificate(options.certificate, options.key)
     try:
         certificate.load()

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import Heartbeat
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Queries
 
 PREFIX = "rpl_semi_sync_source_"
 
@@ -39,7 +39,7 @@ class SemiSync:
         )
 
 
-def read_semi_sync(server: Server) -> SemiSync:
+def read_semi_sync(server: Queries) -> SemiSync:
     rows = server.rows(f"SHOW GLOBAL VARIABLES LIKE '{PREFIX}%'")
     rows += server.rows(f"SHOW GLOBAL STATUS LIKE '{PREFIX}%'")
     return SemiSync.of({row["Variable_name"].lower(): row["Value"] for row in rows})

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch, heartbeat, role_lock
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.epoch import Epoch
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import UTC, Heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import LockError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server
 
 from mysql_endpoint.proof import SemiSync, read_semi_sync
 
 Row = Mapping[str, Any]
 
+REOPEN_STATUS = "/run/mysql-reopen/status.json"
+"""Where mysql-reopen says what keeps the server from taking writes again."""
+
 SERVER = (
     "SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.super_read_only AS super_read_only,"
-    " @@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.server_id AS server_id"
+    " @@GLOBAL.server_uuid AS server_uuid, @@GLOBAL.server_id AS server_id, @@GLOBAL.gtid_executed AS gtid_executed"
 )
 CHANNELS = (
-    "SELECT f.HOST AS host, s.SOURCE_UUID AS uuid, s.SERVICE_STATE AS receiver, a.SERVICE_STATE AS applier"
-    " FROM performance_schema.replication_connection_configuration f"
+    "SELECT f.HOST AS host, s.SOURCE_UUID AS uuid, s.SERVICE_STATE AS receiver, a.SERVICE_STATE AS applier,"
+    " s.RECEIVED_TRANSACTION_SET AS received FROM performance_schema.replication_connection_configuration f"
     " JOIN performance_schema.replication_connection_status s USING (CHANNEL_NAME)"
     " JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME)"
     " WHERE f.CHANNEL_NAME NOT LIKE 'group_replication%' ORDER BY f.CHANNEL_NAME"
@@ -45,6 +52,11 @@ class State:
     semi_sync: bool = False
     semi_sync_replicas: int = 0
     heartbeat: Heartbeat | None = None
+    source_uuid: str = ""
+    gtid_executed: str = ""
+    gtid_received: str = ""
+    epoch: Epoch | None = None
+    """Which server was made the primary last."""
 
     @property
     def writable(self) -> bool:
@@ -67,7 +79,37 @@ class State:
             "semi_sync_source": self.semi_sync,
             "semi_sync_replicas": self.semi_sync_replicas,
             "heartbeat": self.heartbeat and heartbeat_as_dict(self.heartbeat),
+            "source_uuid": self.source_uuid or None,
+            "gtid_executed": self.gtid_executed,
+            "gtid_received": self.gtid_received,
+            "epoch": self.epoch and self.epoch.as_data(),
+            "lock": lock_data(now.timestamp()),
+            "reopen": None if self.writable else reopen_data(),
         }
+
+
+def lock_data(now: float, path: str = role_lock.FILE) -> dict[str, Any] | None:
+    """Which verb is at work here; as it is at this moment, and not when the server was asked."""
+    try:
+        holder = role_lock.standing(path)
+    except LockError as error:
+        return {"error": str(error)}
+    return holder.as_data(now) if holder else None
+
+
+def status_data(why: str, code: str, at: datetime) -> dict[str, Any]:
+    """Why the server does not take writes again, for JSON."""
+    return {"why": why, "code": code, "at": at.isoformat()}
+
+
+def reopen_data(path: str = REOPEN_STATUS) -> dict[str, Any] | None:
+    """What mysql-reopen has written, None where it does not run."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found: dict[str, Any] = json.load(file)
+            return found
+    except (OSError, ValueError):
+        return None
 
 
 def heartbeat_as_dict(row: Heartbeat) -> dict[str, Any]:
@@ -85,7 +127,12 @@ def heartbeat_as_dict(row: Heartbeat) -> dict[str, Any]:
 
 
 def state_of(
-    server: Row, channels: Sequence[Row], semi_sync: SemiSync, heartbeats: Sequence[Heartbeat], now: datetime
+    server: Row,
+    channels: Sequence[Row],
+    semi_sync: SemiSync,
+    heartbeats: Sequence[Heartbeat],
+    now: datetime,
+    recorded: Epoch | None = None,
 ) -> State:
     """What the rows together say. `now` is this host's clock, `written` of a heartbeat that of its source's host."""
     state = State(
@@ -95,6 +142,8 @@ def state_of(
         server_id=int(server["server_id"]),
         semi_sync=semi_sync.on,
         semi_sync_replicas=semi_sync.replicas,
+        gtid_executed=one_line(server["gtid_executed"]),
+        epoch=recorded,
     )
     if channels:
         state = replace(
@@ -102,6 +151,8 @@ def state_of(
             source_host=channels[0]["host"],
             receiver=all(channel["receiver"] == "ON" for channel in channels),
             applier=all(channel["applier"] == "ON" for channel in channels),
+            source_uuid=channels[0]["uuid"] or "",
+            gtid_received=",".join(filter(None, (one_line(channel["received"] or "") for channel in channels))),
         )
     if state.writable:
         return replace(state, heartbeat=next((h for h in heartbeats if h.server_uuid == state.server_uuid), None))
@@ -118,7 +169,8 @@ def utc_now() -> datetime:
 def read_state(server: Server) -> State:
     """Ask the server. ServerError if it does not answer."""
     (row,) = server.rows(SERVER)
-    return state_of(row, server.rows(CHANNELS), read_semi_sync(server), heartbeat.read(server), utc_now())
+    recorded = epoch.read(server)
+    return state_of(row, server.rows(CHANNELS), read_semi_sync(server), heartbeat.read(server), utc_now(), recorded)
 
 
 def not_primary(state: State) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import LOCK_TIMEOUT, REFUSED_FOR_GOOD
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint, change_source
@@ -36,8 +37,13 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements 
 POLL_SECONDS = 0.02
 """Between two checks while no server takes writes."""
 
+OPEN = "let the old source take writes again"
 ALLOW = "let the candidate take writes"
+OCCASION = "switchover"
 LAST = "let the commits of the old source wait for none"
+RETURN_SECONDS = 30.0
+"""For the old source to answer again, where it has restarted in the middle."""
+
 SEMISYNC_SOURCE = "SET GLOBAL rpl_semi_sync_source_enabled = %s"
 
 
@@ -97,6 +103,7 @@ class Exchange:
     """Seconds during which no server took writes."""
     _committed: str = ""
     _thread: int = 0
+    _recorded: bool = False
 
     def run(self) -> None:
         """Exchange the roles, or leave all as it was. ReasonError if they were not exchanged."""
@@ -141,6 +148,8 @@ class Exchange:
         old, candidate = self.old, self.candidate
         wait = "ON" if self.semi_sync else "OFF"
         return [
+            # While it can be written down: from here on the old source does not take writes again by itself.
+            Step("record that the candidate takes over", self._record_candidate),
             Step("let the old source take no more writes", self._stop_writes),
             Step("wait until the candidate has everything", self._catch_up),
             Step(
@@ -180,6 +189,11 @@ class Exchange:
             server.rows(statement.sql, statement.values)
         except ServerError as error:
             raise ReasonError(reason(Code.STATEMENT, statement=str(statement), error=str(error))) from None
+
+    def _record_candidate(self) -> None:
+        if epoch.read(self.old):
+            self._recorded = True
+            self._do(self.old, epoch.RAISE, str(self.candidate.value("@@GLOBAL.server_uuid")), OCCASION)
 
     def _stop_writes(self) -> None:
         self.old.rows(f"SET SESSION lock_wait_timeout = {self.lock_seconds}")
@@ -259,8 +273,10 @@ class Exchange:
 
     def _go_back(self, steps: Sequence[Step], name: str, cause: ServerError | ReasonError) -> None:
         """Take the steps back, the last one first, then let the old source take writes again."""
+        self._await_old()
+        # The candidate never was asked to take writes, or has answered that it takes none.
         failed = []
-        for step in reversed(steps):
+        for step in [*reversed(steps), Step(OPEN, lambda: None, self._open_old)]:
             try:
                 step.undo()
             except (ServerError, ReasonError) as error:
@@ -268,17 +284,27 @@ class Exchange:
                     step.undo()
                 except (ServerError, ReasonError):
                     failed.append(reason(Code.STEP, step=step.name, error=_why(error)))
-        # The candidate never was asked to take writes, or has answered that it takes none.
-        try:
-            self.old.rows(ALLOW_WRITES)
-        except ServerError:
-            try:
-                self.old.rows(ALLOW_WRITES)
-            except ServerError as error:
-                failed.append(reason(Code.STEP, step=steps[0].name, error=str(error)))
         if failed:
             raise ReasonError(reason(Code.NOT_UNDONE, step=name, error=_why(cause), failed=failed))
         raise ReasonError(reason(Code.UNDONE, step=name, error=_why(cause)))
+
+    def _await_old(self) -> None:
+        """It may have restarted, and is read-only then and lets its commits wait for nobody."""
+        deadline = self.clock() + RETURN_SECONDS
+        while self.clock() < deadline:
+            try:
+                self.old.rows("SELECT 1")
+                return
+            except ServerError:
+                self.sleep(0.2)
+
+    def _open_old(self) -> None:
+        if self.semi_sync:
+            self._do(self.old, SEMISYNC_SOURCE, "ON")
+        self.old.rows(ALLOW_WRITES)
+        if self._recorded:
+            self._do(self.old, epoch.RAISE, str(self.old.value("@@GLOBAL.server_uuid")), OCCASION)
+            self._recorded = False
 
 
 def _why(error: ServerError | ReasonError) -> Reason | str:

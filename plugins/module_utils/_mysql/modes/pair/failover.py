@@ -229,12 +229,18 @@ def _require_no_errant(case: Case, heartbeat: Heartbeat | None) -> None:
             case.refuse(Code.NO_HEARTBEAT, candidate=case.candidate, old=case.old)
         return
     own = executed.without(heartbeat.server_uuid) - GtidSet.parse(heartbeat.gtid_executed)
-    if not own:
+    if not own or _is_epoch(case, own):
         return
     if own <= GtidSet.parse(case.request.accepted_errant):
         case.note(Code.ACCEPTED_ERRANT, candidate=case.candidate, count=own.count, gtids=str(own))
     else:
         case.refuse(Code.ERRANT, candidate=case.candidate, count=own.count, old=case.old, gtids=str(own))
+
+
+def _is_epoch(case: Case, own: GtidSet) -> bool:
+    """Whether it is the record of a promotion that was interrupted before the candidate took writes."""
+    uuid = case.server["server_uuid"]
+    return (case.server.get("epoch") or {}).get("server_uuid") == uuid and own.count == 1 and not own.without(uuid)
 
 
 def _reinstatement(case: Case) -> Verdict:

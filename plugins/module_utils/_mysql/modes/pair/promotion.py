@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import observe, unapplied
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, ReasonError, reason
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import ALLOW_WRITES, FORBID_WRITES
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import (
+    ALLOW_WRITES,
+    FORBID_WRITES,
+    FORBID_WRITES_BUT_FOR_ROOT,
+)
 
 POLL_SECONDS = 0.05
 
@@ -78,6 +83,8 @@ class Promotion:
             self._apply(channel)
             self._execute("STOP REPLICA")
         try:
+            if not writable and self.occasion is Occasion.FAILOVER:
+                self._raise_epoch(state)
             self._set_semi_sync(state)
             if not writable:
                 self._execute(ALLOW_WRITES)
@@ -101,10 +108,17 @@ class Promotion:
             self._apply(state["channel"])
         return observe(self.server)
 
-    def _execute(self, statement: str) -> None:
-        self.statements.append(statement)
+    def _execute(self, statement: str, *values: str) -> None:
+        self.statements.append(statement % tuple(map(repr, values)) if values else statement)
         if not self.check:
-            self.server.rows(statement)
+            self.server.rows(statement, values)
+
+    def _raise_epoch(self, state: Mapping[str, Any]) -> None:
+        """Say that this server is the primary now, before it takes writes and before its commits wait for a replica."""
+        # Nothing is recorded on a stack without mysql_endpoint, or one that it was not run on yet.
+        if state["epoch"]:
+            self._execute(FORBID_WRITES_BUT_FOR_ROOT)
+            self._execute(epoch.RAISE, state["server_uuid"], self.occasion.value)
 
     def _set_semi_sync(self, state: Mapping[str, Any]) -> None:
         """Before the first write: whether commits wait."""
