@@ -13,8 +13,8 @@ description:
 options:
   _input:
     description:
-      - The role's variables C(address), C(port), C(tls), C(max_lag), C(reopen), C(peers) and C(ca), without their prefix
-        C(mysql_endpoint_).
+      - The role's variables C(address), C(port), C(tls), C(max_lag), C(reopen), C(peers) and C(ca), without their
+        prefix C(mysql_endpoint_).
     type: dict
     required: true
 seealso:

@@ -12,7 +12,7 @@ description:
     replica may become the primary without its source's help, and how its source is to be fenced.
   - Every guard that does not hold is a refusal. P(foobar.webstack.reasons#filter) makes a sentence of it, which says
     what is missing, what could be lost, and what to add where that may be overridden.
-positional: databases, application, everyone, candidate, powered_off, accepted_loss, accepted_errant, margin
+positional: databases, application, everyone, candidate, powered_off, accepted_loss, accepted_errant, margin, recover
 options:
   _input:
     description:
@@ -54,6 +54,12 @@ options:
     description: Seconds by which clocks may differ.
     type: float
     default: 1
+  recover:
+    description:
+      - Whether to find out what is to be done at all, as C(recover.yml) does. A primary that has restarted is then a
+        candidate, too, and what is to be done by another playbook is named.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -116,7 +122,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.case import Request
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import decide
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import decide as failover
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.recover import decide as recovery
 
 
 def mysql_failover(
@@ -129,6 +136,7 @@ def mysql_failover(
     accepted_loss: float = 0,
     accepted_errant: str = "",
     margin: float = 1,
+    recover: bool = False,
 ) -> dict[str, Any]:
     """The verdict as data; AnsibleFilterError where a value is not valid."""
     try:
@@ -142,6 +150,7 @@ def mysql_failover(
             accepted_errant=accepted_errant,
             margin=float(margin),
         )
+        decide = recovery if recover else failover
         return decide({name: found for name, found in evidence.items() if "role" in found}, request).as_data()
     except ValueError as error:
         raise AnsibleFilterError(f"failover: {error}") from error

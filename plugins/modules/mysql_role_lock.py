@@ -163,7 +163,10 @@ def main() -> None:
         if module.params["state"] == "free":
             free(module.params, check=module.check_mode)
             module.exit_json(changed=False)
-        module.exit_json(changed=False, **take(module.params, check=module.check_mode))
+        taken = take(module.params, check=module.check_mode)
+        if taken["stale"]:
+            module.warn(f"{taken['stale']}. Its lock is replaced.")
+        module.exit_json(changed=False, **taken)
     except LockError as error:
         holder = error.holder and {name: getattr(error.holder, name) for name in ("verb", "who", "process", "token")}
         module.fail_json(msg=f"Nothing was changed: {error}.", holder=holder or {})

@@ -11,6 +11,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat i
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.case import Request
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import Verdict, decide
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.proof import latest_heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.recover import decide as recover
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import Facts, role_of
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.peers import clock_offset, haproxy_states
 from hypothesis import given
@@ -270,8 +271,19 @@ def restarted() -> dict[str, Any]:
     return evidence
 
 
-def test_a_restarted_primary_is_not_replaced_but_named() -> None:
-    assert "-e webstack_primary=db1" in refusal(restarted())
+def test_a_restarted_primary_that_has_everything_is_not_replaced_and_the_one_command_is_named() -> None:
+    """Red when, besides, a loss is asked about that cannot be, or a majority that cannot come about."""
+    said = refusal(restarted())
+    assert said.startswith("db1 has restarted, takes no writes, and has everything that db2 has")
+    assert "run ansible-playbook playbooks/recover.yml" in said
+    assert "accept" not in said
+
+
+def test_a_restarted_primary_that_lacks_something_is_to_be_stopped() -> None:
+    evidence = restarted()
+    evidence["db2"]["server"]["channel"]["received"] = f"{A}:50-101"
+    said = refusal(evidence)
+    assert "lacks 1 transactions that db2 has: stop MySQL on db1" in said
 
 
 def test_a_restarted_primary_takes_writes_again() -> None:
@@ -397,8 +409,10 @@ def test_a_working_primary_is_not_replaced() -> None:
     evidence["db1"]["role"] = "primary"
     for found in evidence.values():
         found["reached"]["db1"] = True
-    for said in ask(evidence).refusals:
-        assert "run ansible-playbook playbooks/switchover.yml" in read(said) or "is not proven" in read(said)
+    evidence["web1"]["seen"] = {}
+    # Red when it invites to accept a loss, which cannot help, and which somebody does under stress.
+    assert "run ansible-playbook playbooks/switchover.yml" in refusal(evidence)
+    assert "accept" not in refusal(evidence)
 
 
 def test_a_timeout_without_end_proves_without_end() -> None:
@@ -490,3 +504,72 @@ def test_clocks_are_compared_within_the_error_that_is_said(ahead: float, waits: 
     assert found is not None
     assert abs(found["ahead"] - ahead) <= found["error"] + 1e-3
     assert clock_offset([]) is None
+
+
+def recovered(evidence: dict[str, Any], **more: Any) -> Verdict:
+    return recover(evidence, Request(**REQUEST | more))
+
+
+def test_recover_lets_a_restarted_primary_take_writes_again() -> None:
+    verdict = recovered(restarted())
+    assert (verdict.refusals, verdict.candidate, verdict.old) == ((), "db1", "")
+
+
+def test_recover_fails_over_where_that_is_proven() -> None:
+    """And decides the same again once the old primary is fenced."""
+    verdict = recovered(crash())
+    assert (verdict.refusals, verdict.candidate, verdict.old, verdict.fence) == ((), "db2", "db1", "stopped")
+    assert recovered(power_loss()).fence == "cut_off"
+    evidence = power_loss()
+    evidence["web1"]["seen"] = {}
+    assert "is not proven" in read(recovered(evidence).refusals[0]), "with all of failover's guards"
+
+
+def test_recover_lets_the_one_of_two_that_was_the_primary_last_take_writes() -> None:
+    """db2 had taken over from db1, and then the rack lost power. Red when it chooses by the inventory, or none."""
+    evidence = restarted()
+    evidence["db1"]["server"] |= {"epoch": {"number": 1, "server_uuid": A}}
+    evidence["db2"] = host(
+        "read_only",
+        server=server("read_only", B, f"{A}:1-100,{B}:1-9", epoch={"number": 2, "server_uuid": B}),
+        reached={"db1": True},
+    )
+    verdict = recovered(evidence)
+    assert (verdict.refusals, verdict.candidate) == ((), "db2")
+    evidence["db1"]["server"]["gtid_executed"] = f"{A}:1-101,{B}:1-5"
+    assert "db1 has 1 transactions that db2 has not" in read(recovered(evidence).refusals[0])
+
+
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        ("replica", "db1 takes writes, and every other database host replicates from it"),
+        ("read_only", "To bring db2 back as its replica, run ansible-playbook playbooks/rejoin.yml"),
+        ("down", "To bring db2 back as its replica, run ansible-playbook playbooks/rejoin.yml"),
+        ("fresh", "db2 has no data. To make it a replica, run ansible-playbook playbooks/rejoin.yml"),
+        ("", "db2 cannot be asked. Start db2"),
+        ("primary", "db1 and db2 take writes at the same time"),
+    ],
+)
+def test_recover_names_what_is_to_be_run_where_it_is_not_its_own(role: str, said: str) -> None:
+    evidence = {"db1": host("primary", server=server("primary", A, f"{A}:1-9"))}
+    if role:
+        evidence["db2"] = host(role, server=server(role, B, f"{A}:1-9") if role not in ("down", "fresh") else {})
+    verdict = recovered(evidence)
+    assert said in read(verdict.done or verdict.refusals[0])
+
+
+def test_recover_says_why_a_replica_does_not_take_over_from_a_primary_that_lacks_something() -> None:
+    evidence = restarted()
+    evidence["db2"]["server"]["channel"]["received"] = f"{A}:50-101"
+    assert "stop MySQL on db1" in read(recovered(evidence).refusals[0])
+
+
+def test_recover_takes_the_name_of_a_host_as_failover_does() -> None:
+    assert recovered(restarted(), candidate="db1") == ask(restarted(), candidate="db1")
+
+
+def test_recover_finishes_a_promotion_that_was_interrupted() -> None:
+    evidence = crash()
+    evidence["db2"]["role"] = "primary"
+    assert recovered(evidence) == ask(evidence)

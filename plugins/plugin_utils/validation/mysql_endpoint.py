@@ -43,7 +43,7 @@ def _errors(variables: Variables) -> Iterator[str]:
     if variables.max_lag <= 0:
         yield f"mysql_endpoint_max_lag is {variables.max_lag:g}; use more than 0 seconds."
     if variables.reopen and not variables.ca:
-        yield "mysql_endpoint_reopen is true without mysql_endpoint_ca; name the file that the others are verified with."
+        yield "mysql_endpoint_reopen is true without mysql_endpoint_ca; name the file with the CA of the others."
     for peer in variables.peers:
         name, address, port = str(peer.get("name", "")), str(peer.get("address", "")), peer.get("port", 3308)
         if not name or set(name) & set(", "):

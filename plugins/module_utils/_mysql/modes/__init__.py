@@ -11,6 +11,7 @@ OPERATIONS = {
     "switchover": ("switchover.decide", "exchange.prepare"),
     "failover": ("failover.decide", "promotion.Promotion"),
     "rejoin": ("rejoin.decide", "recovery.Recovery"),
+    "recover": ("recover.decide",),
     "reopen": ("reopen.decide",),
 }
 """For each operation where a mode has it, below its own package.

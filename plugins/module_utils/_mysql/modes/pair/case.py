@@ -29,6 +29,7 @@ class Code(str, Enum):
     NO_MAJORITY = "failover.no_majority"
     NO_MAJORITY_OF_CLIENTS = "failover.no_majority_of_clients"
     RESTARTED = "failover.restarted"
+    RESTARTED_BEHIND = "failover.restarted_behind"
     PERHAPS_OFF = "failover.perhaps_off"
     PERHAPS_WORKS = "failover.perhaps_works"
     NO_FENCE = "failover.no_fence"

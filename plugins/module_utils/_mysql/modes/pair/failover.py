@@ -131,7 +131,12 @@ def _promotion(case: Case) -> Verdict:
         return Verdict(candidate=writing[0], done=reason(Code.ALREADY_PRIMARY, host=writing[0]))
     if request.powered_off and request.powered_off != old:
         return _refuse(Code.OTHER_POWERED_OFF, host=request.powered_off, old=old)
+    if case.role(old) is Role.READ_ONLY and _held(case.server) <= GtidSet.parse(
+        case.evidence[old]["server"]["gtid_executed"]
+    ):
+        return _refuse(Code.RESTARTED, old=old, candidate=candidate)
     _require_majority(case)
+    lives = bool(case.refusals)
     fence, fence_on = _fence(case)
     behind = unapplied(channel, case.server["gtid_executed"])
     if channel["error"] and behind:
@@ -140,7 +145,9 @@ def _promotion(case: Case) -> Verdict:
     heartbeat = latest_heartbeat(case.server)
     _require_no_errant(case, heartbeat)
     others = len(case.refusals)
-    prove(case, heartbeat)
+    # That a loss is accepted would not help against a primary that is alive.
+    if not lives:
+        prove(case, heartbeat)
     return Verdict(
         candidate=candidate,
         old=old,
@@ -167,7 +174,8 @@ def _require_majority(case: Case) -> None:
             continue
         silent = [name for name in voters if name not in evidence]
         if case.role(old) is Role.READ_ONLY:
-            advice = reason(Code.RESTARTED, old=old)
+            missing = _held(case.server) - GtidSet.parse(evidence[old]["server"]["gtid_executed"])
+            advice = reason(Code.RESTARTED_BEHIND, old=old, candidate=case.candidate, count=missing.count)
         elif silent and old not in evidence:
             advice = reason(Code.PERHAPS_OFF, old=old)
         else:
