@@ -254,3 +254,71 @@ def test_a_killed_service_takes_nobody_out(app, db1, wait):
         )
         wait(lambda: app.ask(db1, "/primary") == (200, "yes"), "its answer")
     assert held.result() == [db1.name, None]
+
+
+def killed(server, wait):
+    """Kill the server, and wait until it runs again."""
+    process = server.process
+    server.host.check_output("systemctl reset-failed mysql; systemctl kill --signal=KILL mysql")
+    wait(lambda: server.process not in (process, "0") and server.run("SELECT 1").rc == 0, "the server to run again")
+
+
+def why(app, server):
+    """What keeps a server from taking writes again, as it says itself."""
+    state = app.state(server)
+    return "" if state.get("writable") else (state.get("reopen") or {}).get("why", "")
+
+
+def test_a_killed_primary_takes_writes_again_by_itself(app, db1, db2, wait):
+    """And its commits wait for a replica as before. Red while it takes failover.yml to say so."""
+    before = db1.value("@@rpl_semi_sync_source_timeout")
+    writes = app.begin("write", 60)
+    wait(lambda: db1.sessions() >= 1, "the writes")
+    killed(db1, wait)
+    began = time.monotonic()
+    wait(lambda: app.ask(db1, "/primary") == (200, "yes"), "it to take writes")
+    print(f"\nopen {time.monotonic() - began:.1f} s after it was up; longest gap {gap(writes.result()):.1f} s")
+    state = app.state(db1)
+    assert state["epoch"] == {"number": state["epoch"]["number"], "server_uuid": db1.uuid}
+    assert (state["semi_sync_source"], state["semi_sync_replicas"]) == (True, 1)
+    assert db1.value("@@rpl_semi_sync_source_wait_no_replica") == 1
+    assert db1.value("@@rpl_semi_sync_source_timeout") == before
+    assert db2.value(f"GTID_SUBTRACT(@@gtid_executed, '{db1.value('@@gtid_executed')}')") == ""
+
+
+def test_without_its_replica_it_stays_closed_and_says_why(app, db1, db2, wait):
+    db2.host.check_output("systemctl stop mysql")
+    try:
+        killed(db1, wait)
+        wait(lambda: why(app, db1).startswith("mysqlep-db2 cannot be asked"), "it to say why")
+        assert app.ask(db1, "/primary")[0] == 503
+    finally:
+        db2.host.check_output("systemctl start mysql")
+    wait(lambda: app.ask(db1, "/primary") == (200, "yes"), "it to take writes, started in this order, too")
+
+
+def test_while_a_verb_holds_the_lock_it_stays_closed(app, db1, db2, wait):
+    """On its own host or on another's. Red when a verb and a server that reopens can both go on."""
+    for holder in (db1, db2):
+        taken = holder.module("mysql_role_lock", verb="switchover.yml")
+        assert taken["lock"], taken
+        try:
+            killed(db1, wait)
+            wait(lambda: why(app, db1).startswith("switchover.yml of "), "it to say why")
+            assert app.state(holder)["lock"]["verb"] == "switchover.yml"
+        finally:
+            holder.module("mysql_role_lock", state="free", lock=taken["lock"])
+        wait(lambda: app.ask(db1, "/primary") == (200, "yes"), "it to take writes")
+
+
+def test_a_server_that_somebody_has_closed_stays_closed(app, db1, wait):
+    db1.sql("SET GLOBAL super_read_only = ON")
+    wait(lambda: "somebody has ended that" in why(app, db1), "it to say why")
+    db1.sql("SET GLOBAL read_only = OFF")
+
+
+def test_the_account_that_opens_reads_no_data(db1):
+    denied = db1.host.run("runuser -u mysql-reopen -- mysql --execute='SELECT * FROM guestbook.probe'")
+    assert "denied" in denied.stderr
+    assert db1.host.run("runuser -u mysql-reopen -- mysql --execute='SELECT 1'").rc == 0
+    assert db1.host.run("runuser -u mysql-reopen -- sh -c 'echo > /var/lib/webstack-mysql/role.lock'").rc != 0

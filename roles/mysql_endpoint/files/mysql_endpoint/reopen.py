@@ -45,6 +45,8 @@ PATIENCE = 2.0
 TIMEOUT = 5.0
 """Seconds that the server has for a statement."""
 
+PAUSE = threading.Event().wait
+
 FOLDER = "/run/mysql-reopen"
 OPENED = f"{FOLDER}/opened.json"
 
@@ -215,10 +217,9 @@ class Reopener:
         except (OSError, ValueError, TypeError):
             return None
 
-    def run(self, status: str = REOPEN_STATUS) -> NoReturn:
+    def run(self, status: str = REOPEN_STATUS, pause: Callable[[float], object] = PAUSE) -> NoReturn:
         """Look, for ever."""
         journal = Journal()
-        pause = threading.Event()
         while True:
             closed: StayClosed | None = None
             try:
@@ -230,7 +231,7 @@ class Reopener:
                 why = str(error)
             place(status, status_data(why, closed.why.name.lower() if closed else "", utc_now()))
             journal.note(f"MySQL stays read-only: {why}" if why else "MySQL takes writes")
-            pause.wait(INTERVAL)
+            pause(INTERVAL)
 
 
 def place(path: str, content: dict[str, Any]) -> None:
