@@ -283,7 +283,8 @@ def test_a_killed_primary_takes_writes_again_by_itself(app, db1, db2, wait):
     assert (state["semi_sync_source"], state["semi_sync_replicas"]) == (True, 1)
     assert db1.value("@@rpl_semi_sync_source_wait_no_replica") == 1
     assert db1.value("@@rpl_semi_sync_source_timeout") == before
-    assert db2.value(f"GTID_SUBTRACT(@@gtid_executed, '{db1.value('@@gtid_executed')}')") == ""
+    ahead = db2.value("@@gtid_executed")
+    assert db1.value(f"GTID_SUBTRACT('{ahead}', @@gtid_executed)") == ""
 
 
 def test_without_its_replica_it_stays_closed_and_says_why(app, db1, db2, wait):

@@ -18,7 +18,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server impo
 
 from mysql_endpoint.answers import answers
 from mysql_endpoint.cache import TIMEOUT, StateCache
-from mysql_endpoint.reopen import Peer, reopener
 from mysql_endpoint.server import HttpServer
 from mysql_endpoint.state import read_state
 from mysql_endpoint.systemd import kept_listener, notify
@@ -39,7 +38,7 @@ def arguments() -> argparse.Namespace:
         parser.add_argument("--mysql-socket", required=True)
         parser.add_argument("--mysql-user", required=True)
         parser.add_argument("--ca", required=True, help="PEM file that the others' endpoints are verified with")
-        parser.add_argument("--peer", action="append", default=[], type=Peer.parse, help="NAME,ADDRESS,PORT")
+        parser.add_argument("--peer", action="append", default=[], help="NAME,ADDRESS,PORT")
         return parser.parse_args()
     parser = argparse.ArgumentParser(
         prog="mysql-endpoint", description="Answers over HTTP what the MySQL server of this host is."
@@ -75,8 +74,12 @@ def main() -> int:
     # At once: clients and heartbeats in progress are repeated by whoever needs them.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     if getattr(options, "command", "") == REOPEN:
+        # Here, because health checks wait while the service that answers them starts.
+        from mysql_endpoint.reopen import Peer, reopener
+
+        peers = [Peer.parse(peer) for peer in options.peer]
         notify("READY=1")
-        reopener(options.mysql_socket, options.mysql_user, options.peer, options.ca).run()
+        reopener(options.mysql_socket, options.mysql_user, peers, options.ca).run()
     certificate = Certificate(options.certificate, options.key)
     try:
         certificate.load()

@@ -20,6 +20,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoc
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.epoch import Epoch
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.reopen import (
+    Closed,
     Observation,
     Other,
     Own,
@@ -36,8 +37,8 @@ from mysql_endpoint.journal import Journal
 from mysql_endpoint.proof import read_semi_sync
 from mysql_endpoint.state import REOPEN_STATUS, SERVER, status_data, utc_now
 
-INTERVAL = 0.5
-"""Seconds between two looks."""
+INTERVAL, IDLE = 0.5, 1.0
+"""Seconds between two looks; where there is nothing to be opened."""
 
 PATIENCE = 2.0
 """Seconds that another host has for its answer."""
@@ -231,7 +232,8 @@ class Reopener:
                 why = str(error)
             place(status, status_data(why, closed.why.name.lower() if closed else "", utc_now()))
             journal.note(f"MySQL stays read-only: {why}" if why else "MySQL takes writes")
-            pause(INTERVAL)
+            idle = not why or (closed is not None and closed.why is Closed.REPLICATES)
+            pause(IDLE if idle else INTERVAL)
 
 
 def place(path: str, content: dict[str, Any]) -> None:
