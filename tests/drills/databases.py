@@ -214,6 +214,10 @@ class Pair:
         for name in [*self.names, *self.application]:
             if self.on(name).run("nft list table inet webstack_fence").rc == 0:
                 found.append(f"the fence on {name} is not open")
+        for name in self.names:
+            # Red when a verb that refuses, or fails, leaves it: the server would not reopen then.
+            if holder := self.on(name).run("cat /var/lib/webstack-mysql/role.lock").stdout:
+                found.append(f"the lock on {name} is held: {holder}")
         return found
 
     def mend(self, play: Callable[..., Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.foobar.webstack.plugins.action.mysql_role_lock import has_ended, who
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import role_lock
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import Holder, LockError
@@ -143,3 +144,25 @@ def test_a_lock_that_was_cut_short_is_a_lock() -> None:
     with pytest.raises(ValueError, match=r".+"):
         Holder.from_text('{"verb": "x"}')
     assert Holder.from_text("") is None
+
+
+PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
+
+
+def imported(tasks: list[dict[str, Any]]) -> list[str]:
+    return [str(task.get("ansible.builtin.import_tasks")) for task in tasks]
+
+
+@pytest.mark.parametrize("verb", ["switchover", "failover", "rejoin", "restore"])
+def test_a_verb_takes_the_lock_first_and_gives_it_back_however_it_ends(verb: str) -> None:
+    (play,) = yaml.safe_load((PLAYBOOKS / f"{verb}.yml").read_text())
+    (under,) = [task for task in play["tasks"] if "tasks/lock.yml" in imported(task.get("block", []))]
+    assert imported(under["block"])[0] == "tasks/lock.yml"
+    assert imported(under["always"])[0] == "tasks/unlock.yml"
+    assert verb in play["vars"]["__webstack_verb"]
+
+
+def test_a_lock_is_given_back_for_hosts_that_are_out_of_the_play() -> None:
+    """Red when each gives back its own: where a task that runs once fails, only one host gets that far."""
+    (task,) = yaml.safe_load((PLAYBOOKS / "tasks/unlock.yml").read_text())
+    assert (task["loop"], task["delegate_to"]) == ("{{ __webstack_database_names }}", "{{ item }}")
