@@ -178,7 +178,7 @@ class TestState:
                 "proven_until": ago(-8.75).isoformat(),
                 "gtid_executed": "source:1-5",
             },
-            "source_uuid": None,
+            "source_uuid": "source",
             "gtid_executed": "here:1-3",
             "gtid_received": "",
             "epoch": None,
