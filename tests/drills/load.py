@@ -23,6 +23,8 @@ from uuid import uuid4
 RESULTS = Path(os.environ.get("DRILL_RESULTS", Path(__file__).resolve().parents[2] / "build/drills"))
 WRITERS, PAUSE = 3, 0.05
 """Threads, and seconds between two requests of each: bounded, whatever the machine is."""
+WORKERS = WRITERS + 1
+"""With the one that reads: so many requests are in flight at once."""
 
 MOST_REFUSED, REFUSED_LENGTH = 20, 1000
 
@@ -232,13 +234,19 @@ class Watch:
 
     def spans(self, name: str) -> list[tuple[float, float]]:
         """From when until when the server took writes for certain: between two answers in a row that say so."""
-        return [
-            (one.after, other.before)
-            for (_, of), series in self._series.items()
-            if of == name
-            for one, other in pairwise(list(series))
-            if one.writable and other.writable and other.before - one.after < 1
-        ]
+        found: list[tuple[float, float]] = []
+        for (_, of), series in self._series.items():
+            if of != name:
+                continue
+            for one, other in pairwise(list(series)):
+                if not (one.writable and other.writable and other.before - one.after < 1):
+                    continue
+                # What was so before and after an answer was so during it.
+                if found and found[-1][1] == one.before:
+                    found[-1] = (found[-1][0], other.before)
+                else:
+                    found.append((one.after, other.before))
+        return found
 
     def overlaps(self) -> list[tuple[float, float]]:
         """Times at which two servers took writes."""

@@ -3,7 +3,7 @@
     browsing.py <URL> <name> <message>
 
 Chromium is driven as the W3C's WebDriver says. It prints a list of three pages as JSON: the first one, the one after
-the form was sent, and that one again.
+the form was sent, and that one as the next visitor sees it.
 """
 
 import json
@@ -12,6 +12,9 @@ import sys
 import time
 import urllib.request
 from typing import Any
+
+PATIENCE = 60
+"""Seconds that the driver has to start, and a replica to have what was written."""
 
 DRIVER = "http://127.0.0.1:9515"
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -26,7 +29,7 @@ def call(method: str, path: str, **body: Any) -> Any:
 
 def started() -> str:
     """A session of a new browser, once the driver takes questions: its path."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while True:
         try:
             call("GET", "/status")
@@ -72,8 +75,12 @@ def visit(url: str, name: str, message: str) -> list[dict[str, Any]]:
     call("POST", f"{element(session, '#message')}/value", text=message)
     call("POST", f"{element(session, 'form button')}/click")
     pages.append(page(session))
-    call("POST", f"{session}/refresh")
-    pages.append(page(session))
+    # Whoever has just written is shown the page of the primary; the next visitor that of a replica, once it is there.
+    call("DELETE", f"{session}/cookie")
+    end = time.monotonic() + PATIENCE
+    while len(pages) < 3 or (message not in pages[-1]["text"] and time.monotonic() < end):
+        call("POST", f"{session}/refresh")
+        pages[2:] = [page(session)]
     return pages
 
 

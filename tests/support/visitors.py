@@ -68,6 +68,8 @@ class Site:
     host: str = DOMAIN
     ca: Path | None = None
     port: int = 443
+    patience: float = 60
+    """Seconds that a client waits for an answer, where a request says nothing else."""
 
     @classmethod
     def of(cls, inventory: Inventory) -> "Site":
@@ -95,7 +97,7 @@ class Site:
         return (context or self._tls).wrap_socket(plain, server_hostname=self.host)
 
     def request(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, wait: float = 60
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, wait: float = 0
     ) -> Answer:
         """One request. A dict as `body` is sent as a form, unless `headers` say that it is JSON."""
         sent = {"Host": self.host, **(headers or {})}
@@ -106,6 +108,7 @@ class Site:
                 sent["Content-Type"] = "application/x-www-form-urlencoded"
                 body = urllib.parse.urlencode(body)
         context = self._tls if self.ca else None
+        wait = wait or self.patience
         return Connection(self.address, self.port, wait, context, self.host).ask(method, path, body, sent)
 
     def get(self, path: str = "/", **options: Any) -> Answer:
