@@ -42,6 +42,13 @@ FACTS = {
     "distribution_major_version": "13",
     "all_ipv4_addresses": ["198.18.0.11", "198.18.0.10"],
     "all_ipv6_addresses": ["fd00::11", "fe80::1"],
+    "interfaces": ["eth0"],
+    "eth0": {
+        "device": "eth0",
+        "ipv4": {"address": "198.18.0.11"},
+        "ipv4_secondaries": [{"address": "198.18.0.10"}],
+        "ipv6": [{"address": "fd00::11"}, {"address": "fe80::1"}],
+    },
 }
 PRIMARY = {
     "ansible_facts": FACTS,
@@ -53,7 +60,8 @@ PRIMARY = {
     "dns_acme_names": ["_acme-challenge.foobar.com", "_acme-challenge.www.foobar.com"],
     "dns_acme_clients": ["198.18.0.11", "198.18.0.12"],
     "dns_acme_secret": "fedcba9876543210",
-    "dns_listen_except": ["198.18.0.10"],
+    "dns_listen": ["198.18.0.11"],
+    "dns_listen_where_present": ["fd00:0::11", "198.18.0.11", "203.0.113.11"],
 }
 SCENARIOS: dict[str, dict[str, Any]] = {
     "primary": PRIMARY,

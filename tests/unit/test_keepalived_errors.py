@@ -7,7 +7,10 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.keepalived_errors import keepalived_errors
-from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.keepalived import interface_of
+from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.keepalived import (
+    interface_of,
+    present_addresses,
+)
 
 FACTS = {
     "interfaces": ["lo", "eth-0"],
@@ -53,6 +56,12 @@ def test_the_interface_is_the_one_that_has_the_address() -> None:
         assert interface_of(FACTS, address) == "eth-0"
     assert interface_of(FACTS, "198.18.0.12") == ""
     assert interface_of({}, "198.18.0.12") == ""
+
+
+def test_of_some_addresses_the_host_has_some() -> None:
+    """However they are written."""
+    assert present_addresses(FACTS, ["fd00:0::11", "203.0.113.11", "198.18.1.11"]) == ["fd00::11", "198.18.1.11"]
+    assert present_addresses({}, ["198.18.0.11"]) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ ASKED = all_of(
         "secondaries": "dns_secondaries",
         "key": "dns_signing_secret",
         "transfer": "dns_transfer_secret",
-        "listen_except": "dns_listen_except",
+        "listen": "dns_listen + dns_listen_where_present",
         "rules": "firewall_rules | selectattr('name', 'search', '^dns')",
         "secrets": "__webstack_secret_names",
     }
@@ -31,7 +31,7 @@ def test_the_first_host_of_the_group_is_the_primary() -> None:
     assert (second["primary"], second["secondaries"]) == ("198.18.2.11", [])
     assert [host["key"] for host in (first, second, other)] == ["signing", "", ""]
     assert first["transfer"] == second["transfer"] == "transfer"
-    assert first["listen_except"] == ["198.18.2.10", "fd00:198:18:2::10"]
+    assert set(first["listen"]) == {"198.18.2.11", "fd00:198:18:2::11"}
     assert {(rule["protocol"], rule["direction"]) for rule in other["rules"]} == {("tcp", "out"), ("udp", "out")}
     for host in (first, second):
         inward = [rule for rule in host["rules"] if rule["direction"] == "in"]
