@@ -21,10 +21,18 @@ import pytest
 import testinfra
 import yaml
 from ansible_collections.foobar.webstack.tests.drills.databases import HAPROXY, Pair
-from ansible_collections.foobar.webstack.tests.drills.load import Load, Record, Watch
+from ansible_collections.foobar.webstack.tests.drills.load import FOUND, Load, Record, Watch, table
 from patience import until
 from plays import ROOT, Run, run_playbook
 from stream import Stream
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of all drills under load, a line each. The pictures are where the figures are."""
+    if FOUND:
+        terminalreporter.section("what a visitor noticed")
+        for line in table(FOUND):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -311,11 +311,32 @@ class Record:
             "two_writable": len(self.watch.overlaps()),
             **{name: summary(values, self.aims.get(name)) for name, values in self.figures.items()},
         }
+        FOUND[self.name] = found
         print(json.dumps({self.name: found}, indent=2))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{self.name}.json").write_text(json.dumps(found, indent=2) + "\n")
         if self.load.moments:
             (folder / f"{self.name}.png").write_bytes(picture(self.load.moments, self.marks))
+
+
+FOUND: dict[str, dict[str, Any]] = {}
+"""What the drills of this run have found, by name."""
+
+
+def table(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each drill: its requests, how many failed, and the median of each figure with its aim."""
+    rows = [("drill", "requests", "failed reads", "failed writes", "figures (median)")]
+    for name, drill in found.items():
+        figures = [
+            f"{figure} {values['median']}"
+            + (f" (aim {values['median_aimed_at']})" if "median_aimed_at" in values else "")
+            for figure, values in drill.items()
+            if isinstance(values, dict) and "median" in values
+        ]
+        failed = drill["failed_requests"]
+        rows.append((name, *(str(number) for number in (drill["requests"], *failed.values())), ", ".join(figures)))
+    widths = [max(len(row[number]) for row in rows) for number in range(4)]
+    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows]
 
 
 def summary(values: Sequence[float], aim: float | None = None) -> dict[str, float]:
