@@ -76,6 +76,8 @@ def main() -> int:
         print(f"\n--> {settings['ANSIBLE']}", flush=True)
         command = ["docker", "run", "--rm", "--init", "--network", "host", *mounts()]
         command += ["--volume", f"{ROOT}:/checkout:ro", "--volume", f"{cache}:/cache"]
+        # The keys of the lab's hosts.
+        command += ["--volume", f"{Path.home()}/.cache/foobar-webstack:/root/.cache/foobar-webstack:ro"]
         command += [option for name, value in settings.items() for option in ("--env", f"{name}={value}")]
         if subprocess.run([*command, IMAGE, "bash", "-c", STEPS], check=False).returncode:
             failed.append(settings["ANSIBLE"])
