@@ -77,11 +77,11 @@ balancers: image ## The stack with two load balancers: converge, second run with
 	@$(LOG) "Two load balancers: remove the hosts" ansible-playbook playbooks/lab/down.yml $(with)
 
 # The order is from quick to slow, and pytest has the last word. The hosts are left for a look when something failed.
-test: lint types sanity unit templates balancers stack ## Everything that CI runs on every push
+test: lint types sanity unit templates stack ## Everything that CI runs on every push
 	@molecule destroy -s default >/dev/null 2>&1
 
 # The drills are the last that needs the lab; its hosts are left for a look when one of them failed.
-nightly: test molecule lab drills lab-down lanes ## Everything there is: make test, all scenarios, all drills, the lanes
+nightly: test balancers molecule lab drills lab-down lanes ## Everything there is: make test, all scenarios, all drills, the lanes
 
 lanes: lane-inventories lane-applications lane-debian12 lane-ansible ## Other inventories, and other versions of what the collection stands on
 
