@@ -65,23 +65,12 @@ stack: image ## The whole stack on five fresh hosts: converge, second run withou
 	@$(LOG) "Converge again: nothing may change" molecule idempotence -s default
 	@$(STEP) --last "Check the hosts, and kill servers under load" pytest -v tests/hosts tests/drills/test_faults.py --hosts='ansible://all' --ansible-inventory=$(STACK)
 
-# Its hosts are left for a look when something failed.
-balancers: with = -i tests/inventories/ha
-balancers: image ## The stack with two load balancers: converge, second run without a change, host checks, load balancers lost
-	@$(LOG) "Two load balancers: remove what an earlier run left" ansible-playbook playbooks/lab/down.yml $(with)
-	@$(LOG) "Two load balancers: make six hosts" ansible-playbook playbooks/lab/up.yml $(with)
-	@$(LOG) "Two load balancers: converge the whole stack" ansible-playbook playbooks/site.yml $(with)
-	@$(LOG) "Two load balancers: converge again, nothing may change" scripts/unchanged playbooks/site.yml $(with)
-	@$(STEP) "Two load balancers: check the hosts" pytest tests/hosts --hosts='ansible://all' --ansible-inventory=$(lastword $(with))
-	@$(STEP) "Two load balancers: lose them under load" pytest -v tests/drills/test_load_balancers.py -k 'killed or hangs or off or stopped' --ansible-inventory=$(lastword $(with))
-	@$(LOG) "Two load balancers: remove the hosts" ansible-playbook playbooks/lab/down.yml $(with)
-
 # The order is from quick to slow, and pytest has the last word. The hosts are left for a look when something failed.
 test: lint types sanity unit templates stack ## Everything that CI runs on every push
 	@molecule destroy -s default >/dev/null 2>&1
 
 # The drills are the last that needs the lab; its hosts are left for a look when one of them failed.
-nightly: test balancers molecule lab drills lab-down lanes ## Everything there is: make test, all scenarios, all drills, the lanes
+nightly: test molecule lab drills lab-down lanes ## Everything there is: make test, all scenarios, all drills, the lanes
 
 lanes: lane-inventories lane-applications lane-debian12 lane-ansible ## Other inventories, and other versions of what the collection stands on
 
@@ -94,6 +83,7 @@ lane-inventories: image ## One host for everything, two, ...: all of tests/inven
 	  && $(LOG) "$$name: converge again, nothing may change" scripts/unchanged playbooks/site.yml $$with \
 	  && $(LOG) "$$name: back up" ansible-playbook playbooks/backup.yml $$with \
 	  && $(STEP) "$$name: check the hosts" pytest tests/hosts --hosts='ansible://all' --ansible-inventory=tests/inventories/$$name \
+	  && { [ $$name != ha ] || $(STEP) "$$name: lose each load balancer under load" pytest -v tests/drills/test_load_balancers.py --ansible-inventory=tests/inventories/$$name; } \
 	  && $(LOG) "$$name: remove the hosts" ansible-playbook playbooks/lab/down.yml $$with || exit 1; done
 
 # One after the other on one host, each in the place of the one before.

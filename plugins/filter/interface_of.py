@@ -35,7 +35,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.keepalived import interface_of
+from ansible_collections.foobar.webstack.plugins.plugin_utils.interfaces import interface_of
 
 
 class FilterModule:

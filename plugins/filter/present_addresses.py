@@ -37,7 +37,7 @@ _value:
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.keepalived import present_addresses
+from ansible_collections.foobar.webstack.plugins.plugin_utils.interfaces import present_addresses
 
 
 class FilterModule:

@@ -7,10 +7,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.keepalived_errors import keepalived_errors
-from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.keepalived import (
-    interface_of,
-    present_addresses,
-)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.interfaces import interface_of, present_addresses
 
 FACTS = {
     "interfaces": ["lo", "eth-0"],

@@ -31,7 +31,10 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.peers import state_of_host
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import LockError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Queries, Server, ServerError
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import ALLOW_WRITES
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import (
+    ALLOW_WRITES,
+    SEMISYNC_SOURCE,
+)
 
 from mysql_endpoint.journal import Journal
 from mysql_endpoint.proof import read_semi_sync
@@ -60,7 +63,6 @@ STARTED = (
     " (SELECT COUNT(*) FROM performance_schema.replication_connection_configuration) AS channels,"
     " CONNECTION_ID() AS connection"
 )
-SEMISYNC_SOURCE = "SET GLOBAL rpl_semi_sync_source_enabled = %s"
 
 
 @dataclass(frozen=True)

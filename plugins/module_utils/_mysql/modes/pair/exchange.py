@@ -32,7 +32,11 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons imp
     reason,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Queries, Server, ServerError
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import ALLOW_WRITES, FORBID_WRITES
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import (
+    ALLOW_WRITES,
+    FORBID_WRITES,
+    SEMISYNC_SOURCE,
+)
 
 POLL_SECONDS = 0.02
 """Between two checks while no server takes writes."""
@@ -43,8 +47,6 @@ OCCASION = "switchover"
 LAST = "let the commits of the old source wait for none"
 RETURN_SECONDS = 30.0
 """For the old source to answer again, where it has restarted in the middle."""
-
-SEMISYNC_SOURCE = "SET GLOBAL rpl_semi_sync_source_enabled = %s"
 
 
 class Code(str, Enum):

@@ -131,9 +131,7 @@ def _promotion(case: Case) -> Verdict:
         return Verdict(candidate=writing[0], done=reason(Code.ALREADY_PRIMARY, host=writing[0]))
     if request.powered_off and request.powered_off != old:
         return _refuse(Code.OTHER_POWERED_OFF, host=request.powered_off, old=old)
-    if case.role(old) is Role.READ_ONLY and _held(case.server) <= GtidSet.parse(
-        case.evidence[old]["server"]["gtid_executed"]
-    ):
+    if case.role(old) is Role.READ_ONLY and not _old_lacks(case):
         return _refuse(Code.RESTARTED, old=old, candidate=candidate)
     _require_majority(case)
     lives = bool(case.refusals)
@@ -174,8 +172,7 @@ def _require_majority(case: Case) -> None:
             continue
         silent = [name for name in voters if name not in evidence]
         if case.role(old) is Role.READ_ONLY:
-            missing = _held(case.server) - GtidSet.parse(evidence[old]["server"]["gtid_executed"])
-            advice = reason(Code.RESTARTED_BEHIND, old=old, candidate=case.candidate, count=missing.count)
+            advice = reason(Code.RESTARTED_BEHIND, old=old, candidate=case.candidate, count=_old_lacks(case).count)
         elif silent and old not in evidence:
             advice = reason(Code.PERHAPS_OFF, old=old)
         else:
@@ -214,6 +211,11 @@ def _held(server: Mapping[str, Any]) -> GtidSet:
     """What a server has executed or received."""
     received = server["channel"]["received"] if server["channel"] else ""
     return GtidSet.parse(f"{server['gtid_executed']},{received}")
+
+
+def _old_lacks(case: Case) -> GtidSet:
+    """What the candidate holds and the old primary, which answers, has not executed."""
+    return _held(case.server) - GtidSet.parse(case.evidence[case.old]["server"]["gtid_executed"])
 
 
 def _require_most_data(case: Case) -> None:
