@@ -190,6 +190,28 @@ def test_what_is_wrong_with_the_variables_is_said(tmp_path, inventory, variables
     assert not (tmp_path / ".secrets.yml").exists()
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("mysql_role: replica", "mysql_role: primary", "db1 and db2 both have mysql_role=primary; keep it on one of"),
+        ("webservers:", "webserver:", "Unknown group webserver; did you mean webservers?"),
+        ("198.18.0.22", "198.18.0.21", "web1 and web2 both have the address 198.18.0.21; give each its own"),
+        (
+            "mysql_role: primary",
+            "mysql_rol: primary",
+            "db1: mysql_role is not set; write mysql_role=primary on the one host that takes",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_lab_is_said(tmp_path, right, wrong, said):
+    """Red where two lists are added of which one cannot be made: Ansible says that they cannot be added then."""
+    file = tmp_path / "hosts.yml"
+    file.write_text((ROOT / "inventories/lab/hosts.yml").read_text().replace(right, wrong))
+    result = ansible(tmp_path, "preflight", "-i", str(file))
+    assert result.returncode != 0
+    assert said in " ".join((result.stdout + result.stderr).split())
+
+
 REACHED = "PLAY [Check that every host can be reached]"
 SILENT = {"ansible_ssh_executable": "/bin/false"}
 
