@@ -14,7 +14,7 @@ LOG := $(STEP) --log
 SCREEN := build/lab.txt
 ROLES := $(notdir $(wildcard roles/*))
 STACK := molecule/default/inventory
-INVENTORIES := $(filter-out applications,$(notdir $(patsubst %/,%,$(wildcard tests/inventories/*/))))
+INVENTORIES := $(filter-out applications ha,$(notdir $(patsubst %/,%,$(wildcard tests/inventories/*/))))
 EXAMPLES := $(notdir $(patsubst %/,%,$(wildcard docs/examples/*/)))
 DEBIAN12 := appserver certificates firewall haproxy nginx openssh
 
@@ -65,26 +65,37 @@ stack: image ## The whole stack on five fresh hosts: converge, second run withou
 	@$(LOG) "Converge again: nothing may change" molecule idempotence -s default
 	@$(STEP) --last "Check the hosts, and kill servers under load" pytest -v tests/hosts tests/drills/test_faults.py --hosts='ansible://all' --ansible-inventory=$(STACK)
 
+# Drills 1 to 4: HAProxy or keepalived killed, HAProxy hung, host off, gracefully stopped. `make nightly` has all.
+HA_DRILLS = -k 'killed or hangs or off or stopped'
+ha: image ## Two load balancers on six fresh hosts: converge, second run without a change, host checks, each one lost under load
+	@$(call converged,ha)
+	@$(STEP) "ha: lose each load balancer under load" pytest -v tests/drills/test_load_balancers.py $(HA_DRILLS) --ansible-inventory=tests/inventories/ha
+	@$(LOG) "ha: remove the hosts" ansible-playbook playbooks/lab/down.yml -i tests/inventories/ha
+
 # The order is from quick to slow, and pytest has the last word. The hosts are left for a look when something failed.
-test: lint types sanity unit templates stack ## Everything that CI runs on every push
+test: lint types sanity unit templates ha stack ## Everything that CI runs on every push
 	@molecule destroy -s default >/dev/null 2>&1
 
 # The drills are the last that needs the lab; its hosts are left for a look when one of them failed.
+nightly: HA_DRILLS =
 nightly: test molecule lab drills lab-down lanes ## Everything there is: make test, all scenarios, all drills, the lanes
 
 lanes: lane-inventories lane-applications lane-debian12 lane-ansible ## Other inventories, and other versions of what the collection stands on
 
-# Each stands for what a user may have. What it has to do is the same for all: nothing below knows how many hosts there are.
-lane-inventories: image ## One host for everything, two, ...: all of tests/inventories, or one: make lane-inventories NAME=one_host
-	@for name in $(or $(NAME),$(INVENTORIES)); do with="-i tests/inventories/$$name"; \
-	  $(LOG) "$$name: remove what an earlier run left" ansible-playbook playbooks/lab/down.yml $$with \
-	  && $(LOG) "$$name: make the hosts" ansible-playbook playbooks/lab/up.yml $$with \
-	  && $(LOG) "$$name: converge" ansible-playbook playbooks/site.yml $$with \
-	  && $(LOG) "$$name: converge again, nothing may change" scripts/unchanged playbooks/site.yml $$with \
-	  && $(LOG) "$$name: back up" ansible-playbook playbooks/backup.yml $$with \
-	  && $(STEP) "$$name: check the hosts" pytest tests/hosts --hosts='ansible://all' --ansible-inventory=tests/inventories/$$name \
-	  && { [ $$name != ha ] || $(STEP) "$$name: lose each load balancer under load" pytest -v tests/drills/test_load_balancers.py --ansible-inventory=tests/inventories/$$name; } \
-	  && $(LOG) "$$name: remove the hosts" ansible-playbook playbooks/lab/down.yml $$with || exit 1; done
+# What there is to do with an inventory is the same for all: nothing below knows how many hosts there are.
+define converged
+$(LOG) "$(1): remove what an earlier run left" ansible-playbook playbooks/lab/down.yml -i tests/inventories/$(1) \
+	  && $(LOG) "$(1): make the hosts" ansible-playbook playbooks/lab/up.yml -i tests/inventories/$(1) \
+	  && $(LOG) "$(1): converge" ansible-playbook playbooks/site.yml -i tests/inventories/$(1) \
+	  && $(LOG) "$(1): converge again, nothing may change" scripts/unchanged playbooks/site.yml -i tests/inventories/$(1) \
+	  && $(LOG) "$(1): back up" ansible-playbook playbooks/backup.yml -i tests/inventories/$(1) \
+	  && $(STEP) "$(1): check the hosts" pytest tests/hosts --hosts='ansible://all' --ansible-inventory=tests/inventories/$(1)
+endef
+
+# Each stands for what a user may have.
+lane-inventories: image ## One host for everything, two, ...: those of tests/inventories, or one: make lane-inventories NAME=one_host
+	@for name in $(or $(NAME),$(INVENTORIES)); do $(call converged,$$name) \
+	  && $(LOG) "$$name: remove the hosts" ansible-playbook playbooks/lab/down.yml -i tests/inventories/$$name || exit 1; done
 
 # One after the other on one host, each in the place of the one before.
 lane-applications: image ## The applications of docs/applications.md on one host: all of docs/examples, or one: make lane-applications NAME=django

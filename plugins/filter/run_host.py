@@ -10,6 +10,8 @@ author: The foobar.webstack maintainers
 description:
   - Chooses the first host on which a release serves, or takes the one that is asked for, and reads the command as a
     shell would, without running one.
+  - Of C(-e command='manage.py check --deploy'), Ansible itself makes a command of one word. The whole one is taken from
+    the command line.
 positional: hosts, command, asked
 options:
   _input:
@@ -60,12 +62,14 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.one_off import choose
+from ansible import context
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.one_off import as_typed, choose
 
 
 def run_host(serving: Mapping[str, str], hosts: Sequence[str], command: str, asked: str = "") -> dict[str, Any]:
     """The choice as data."""
-    return choose(serving, hosts, str(command), asked).as_data()
+    typed = as_typed(str(command), context.CLIARGS.get("extra_vars") or ())
+    return choose(serving, hosts, typed, asked).as_data()
 
 
 class FilterModule:

@@ -17,7 +17,8 @@ description:
   - A misspelt variable has no effect and causes no error. This finds it.
   - A name that begins with the prefix has to be known. Any other is an error only where it differs from a known one by
     a letter or a word, because an inventory may have variables of its own.
-positional: known, prefix
+  - Of C(-e name=a value), Ansible makes the variable C(name=a) and a word that belongs to nothing. That is said, too.
+positional: known, prefix, words
 options:
   _input:
     description: Names of variables.
@@ -33,6 +34,10 @@ options:
     description: What only names of the collection begin with.
     type: str
     default: webstack_
+  words:
+    description: What Ansible has put aside of the options C(-e), its variable C(_raw_params).
+    type: str
+    default: ""
 """
 
 EXAMPLES = """
@@ -52,13 +57,17 @@ SIMILAR = 0.6
 ALIKE = 0.9
 """Of difflib's ratio: from where it is the same word with a mistake in it."""
 
+STRAY = """Of an -e, "{words}" belongs to no variable; quote a value with spaces twice: -e "name='first second'"."""
 
-def unknown_variables(names: Iterable[str], known: Sequence[str], prefix: str = "webstack_") -> list[str]:
+
+def unknown_variables(
+    names: Iterable[str], known: Sequence[str], prefix: str = "webstack_", words: str = ""
+) -> list[str]:
     """Say which names are meant for the collection and mean nothing. Raises AnsibleFilterError for what is no list."""
     for what, value in (("the input", names), ("known", known)):
         if isinstance(value, str) or not isinstance(value, Iterable):
             raise AnsibleFilterError(f"unknown_variables: {what} is {type(value).__name__}; give a list of names")
-    found = []
+    found = [STRAY.format(words=words)] if words else []
     for name in sorted(set(names) - set(known)):
         own = name.startswith(prefix)
         alike = get_close_matches(name, known, n=1, cutoff=ALIKE)

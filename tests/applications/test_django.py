@@ -113,7 +113,7 @@ def test_a_command_makes_an_account(visitor, play):
     name, password = f"admin-{uuid.uuid4().hex}", uuid.uuid4().hex
     secrets = json.dumps({"webstack_run_secrets": {"DJANGO_SUPERUSER_PASSWORD": password}})
     command = f"manage.py createsuperuser --no-input --username {name} --email admin@example.com"
-    run = play("run.yml", "-e", f"command='{command}'", "-e", secrets)
+    run = play("run.yml", "-e", f"command={command}", "-e", secrets)
     assert run.succeeded, run.output
     assert password not in run.output
     answer = visitor.post("/admin/login/", {"username": name, "password": password})

@@ -32,3 +32,12 @@ def watch(containers: Mapping[str, str], address: str) -> Watch:
 def shared(seen: Watch) -> float:
     """The longest time for which two hosts had the address, in seconds."""
     return max((end - begin for begin, end in seen.overlaps()), default=0.0)
+
+
+def moved(seen: Watch, giver: str, taker: str) -> float:
+    """For how many seconds at most neither had the address: from the last look at the giver that found it there to the
+    first one at the taker. Negative while both had it.
+    """
+    last = max(answer.before for answer in seen.answers(giver) if answer.writable)
+    first = min(answer.after for answer in seen.answers(taker) if answer.writable)
+    return first - last

@@ -232,6 +232,10 @@ class Watch:
         names = sorted({name for _, name in self._series})
         return {name: sum(len(series) for (_, of), series in self._series.items() if of == name) for name in names}
 
+    def answers(self, name: str) -> list[Sample]:
+        """What the server has said, in order."""
+        return sorted(sample for (_, of), series in self._series.items() if of == name for sample in series)
+
     def spans(self, name: str) -> list[tuple[float, float]]:
         """From when until when the server took writes for certain: between two answers in a row that say so."""
         found: list[tuple[float, float]] = []

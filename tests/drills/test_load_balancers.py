@@ -12,7 +12,7 @@ from typing import Any
 import docker
 import pytest
 import testinfra
-from ansible_collections.foobar.webstack.tests.drills.addresses import shared, watch
+from ansible_collections.foobar.webstack.tests.drills.addresses import moved, shared, watch
 from ansible_collections.foobar.webstack.tests.drills.load import WORKERS, Load, Record
 from testinfra.host import Host
 
@@ -108,11 +108,16 @@ def run(balancers, site, pair) -> Iterator[Callable[[str], Any]]:
 
 
 def lost(balancers: Balancers, record: Record, active: str, act: Callable[[], Any], aim: float) -> None:
-    """Do something to the active host, and note how long reads and writes had no answer until the other one serves."""
+    """Do something to the active host, and note how long reads and writes had no answer until the other one serves.
+
+    Where the host said nothing, that is longer than the address was away: a client's lost SYN is repeated after 1 s.
+    """
     other, since = balancers.other(active), record.mark()
     act()
     balancers.wait_until(lambda: balancers.has(other), f"{other} to have the address")
     record.goes_on(20)
+    record.note("seconds_without_the_address", moved(record.watch, active, other))
+    record.aim("seconds_without_the_address", 0.5)
     record.note("seconds_without_a_read", record.load.gap(since, time.monotonic(), "read"))
     record.note("seconds_without_a_write", record.load.gap(since, time.monotonic()))
     record.aim("seconds_without_a_read", aim)

@@ -14,6 +14,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._release.environme
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.foobar.webstack.plugins.module_utils._release.systemd import Systemd
 from ansible_collections.foobar.webstack.plugins.plugin_utils.sentences import Caller, sentences
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.one_off import as_typed
 from release_host import Host
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,6 +133,24 @@ class TestChoice:
         assert choice["host"] == ""
         assert said.lower() in self.said(choice).lower()
 
+    @pytest.mark.parametrize(
+        ("options", "read", "whole"),
+        [
+            # As Ansible reads it, and what was meant.
+            (["command=manage.py check --deploy"], "manage.py", "manage.py check --deploy"),
+            (["command=sh -c 'a  b' --name=x"], "sh", "sh -c 'a  b' --name=x"),
+            (["command=check"], "check", "check"),
+            (["command='manage.py check'", "webstack_run_on=web2"], "manage.py check", "manage.py check"),
+            (["command=first a", "command=second b"], "second", "second b"),
+            (['{"command": "manage.py check"}'], "manage.py check", "manage.py check"),
+            (["@file.yml", "other=command=x"], "manage.py check", "manage.py check"),
+            ([], "", ""),
+        ],
+    )
+    def test_the_command_is_taken_as_it_was_typed(self, options, read, whole) -> None:
+        """Red where Ansible's splitting leaves its first word, which is another command."""
+        assert as_typed(read, options) == whole
+
 
 def test_the_playbook_says_where_it_cannot_run(tmp_path) -> None:
     """With hosts that do not answer: red where that is a traceback, or another host's error."""
@@ -158,3 +177,4 @@ def test_the_playbook_says_where_it_cannot_run(tmp_path) -> None:
     assert "web3 is not an application host" in said("-e", "command=x", "-e", "webstack_run_on=web3")
     assert "web2 is left out by --limit" in said("-e", "command=x", "-e", "webstack_run_on=web2", "--limit", "web1")
     assert "Name the command: -e command=" in said()
+    assert """Of an -e, "b" belongs to no variable""" in said("-e", "webstack_run_on=a b")

@@ -29,6 +29,12 @@ def test_variables_of_others_are_let_be():
     assert unknown_variables([*KNOWN, "nginx_vhost_owner", "mysql_backups_nas", "shop_domain"], KNOWN) == []
 
 
+def test_a_value_that_ansible_has_split_at_a_space_is_named():
+    """`-e webstack_restore_databases='a, b'` would restore the first one alone."""
+    (said,) = unknown_variables(["webstack_domain"], KNOWN, words="b")
+    assert said.startswith('Of an -e, "b" belongs to no variable; quote a value with spaces twice: -e "name=')
+
+
 @pytest.mark.parametrize(("names", "known"), [("webstack_domain", []), ([], "webstack_domain"), (1, [])])
 def test_what_is_no_list_is_refused(names, known):
     with pytest.raises(AnsibleFilterError, match="give a list"):

@@ -41,6 +41,15 @@ class Choice:
         }
 
 
+def as_typed(command: str, extra_vars: Sequence[str]) -> str:
+    """The whole command where Ansible's variable has its first word. `extra_vars`: the values of all options -e.
+
+    Ansible splits `command=manage.py check` at the space (ansible.parsing.splitter.parse_kv).
+    """
+    options = [option.removeprefix("command=") for option in extra_vars if option.startswith("command=")]
+    return options[-1] if options and options[-1].startswith(f"{command} ") else command
+
+
 def choose(serving: Mapping[str, str], hosts: Sequence[str], command: str, asked: str = "") -> Choice:
     """The first of `hosts` where a release serves, or the one that is asked for.
 
