@@ -1,0 +1,78 @@
+"""New connections to this host's virtual addresses are passed on to another load balancer, before it gets the addresses.
+
+An address that moves breaks every connection that is open. So a host that is stopped in order first lets its frames
+through to the host that will have the address, but for the connections that it has already: those end here, and what
+begins now ends there, before and after the move. Nothing of it is needed on a host that is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from haproxy_watch.watch import answers
+
+PATIENCE = 0.5
+"""Seconds for another load balancer to answer."""
+PAUSE = 0.05
+"""Seconds between two looks at the connections."""
+
+TABLE = "table netdev webstack_handover"
+
+Links = Sequence[Mapping[str, Any]]
+"""What `ip -json address` says."""
+
+
+def interface_of(links: Links, addresses: Sequence[str]) -> tuple[str, str]:
+    """Name and MAC address of the interface that has one of the addresses; empty where none has."""
+    for link in links:
+        if any(entry.get("local") in addresses for entry in link["addr_info"]) and link["ifname"] != "lo":
+            return link["ifname"], link["address"]
+    return "", ""
+
+
+def rules(interface: str, own: str, peer: str, addresses: Sequence[str]) -> str:
+    """For `nft -f`: connections that begin from now on go to the host with the MAC address `peer`."""
+    lines = [f"add {TABLE}", f"delete {TABLE}", f"{TABLE} {{"]
+    chain = [f'  chain ingress {{ type filter hook ingress device "{interface}" priority 0; policy accept;']
+    for family, name in (("ip", "ipv4_addr"), ("ip6", "ipv6_addr")):
+        mine = [address for address in addresses if (":" in address) == (family == "ip6")]
+        if not mine:
+            continue
+        connection = f"{family} saddr . tcp sport . tcp dport"
+        lines.append(
+            f"  set {family} {{ type {name} . inet_service . inet_service; flags dynamic,timeout; timeout 5m; size 65535; }}"
+        )
+        to = f"{family} daddr {{ {', '.join(mine)} }}"
+        chain.append(f"    {to} tcp flags & (syn | ack) == syn update @{family} {{ {connection} }}")
+        chain.append(
+            f"    {to} {connection} @{family} update @{family} {{ {connection} }}"
+            f' ether saddr set {own} ether daddr set {peer} fwd to "{interface}"'
+        )
+    return "\n".join([*lines, *chain, "  }", "}"]) + "\n"
+
+
+def said(*command: str, given: str | None = None) -> str:
+    """What a command prints. CalledProcessError if it fails."""
+    return subprocess.run(command, check=True, input=given, stdout=subprocess.PIPE, text=True).stdout
+
+
+def hand_over(addresses: Sequence[str], peers: Sequence[str], port: int, seconds: float) -> str:
+    """Pass on what begins, and return when what is open has ended, at the latest after `seconds`; what happened."""
+    deadline = time.monotonic() + seconds
+    interface, own = interface_of(json.loads(said("ip", "-json", "address")), addresses)
+    if not interface:
+        return "no virtual address is here"
+    peer = next((peer for peer in peers if answers(peer, port, PATIENCE)), "")
+    if not peer:
+        return "no other load balancer answers"
+    (neighbour,) = json.loads(said("ip", "-json", "neighbour", "show", "to", peer, "dev", interface))
+    said("nft", "--file", "-", given=rules(interface, own, neighbour["lladdr"], addresses))
+    open_here = ("ss", "-Htn", "state", "connected", "exclude", "time-wait")
+    which = " or ".join(f"src {f'[{address}]' if ':' in address else address}" for address in addresses)
+    while (left := len(said(*open_here, which).splitlines())) and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+    return f"{peer} gets what begins now; {left} connections are open here"
