@@ -101,3 +101,29 @@ def parser(
         return subprocess.CompletedProcess(argv, status, *output)
 
     return run
+
+
+@pytest.fixture
+def nft(engine: Any) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Load rules twice and list them, in a container with a network namespace of its own and nothing in it."""
+    commands = 'printf %s "$RULES" >/tmp/rules && nft --check --file /tmp/rules && nft --file /tmp/rules'
+    commands += " && nft --file /tmp/rules && nft --stateless list ruleset"
+
+    def run(rules: str) -> subprocess.CompletedProcess[str]:
+        container = engine.containers.create(
+            PARSERS_IMAGE,
+            ["sh", "-c", commands],
+            network_mode="none",
+            cap_add=["NET_ADMIN"],
+            environment={"RULES": rules},
+            labels={"foobar.webstack.parser": str(os.getpid())},
+        )
+        try:
+            container.start()
+            status = container.wait()["StatusCode"]
+            streams = [container.logs(stdout=out, stderr=not out).decode() for out in (True, False)]
+        finally:
+            container.remove(force=True)
+        return subprocess.CompletedProcess(commands, status, *streams)
+
+    return run

@@ -1,16 +1,12 @@
 """The rules of the role firewall, rendered and read by nft itself."""
 
-import os
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from ansible_collections.foobar.webstack.plugins.filter.firewall_rules import firewall_rules
 from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.firewall import errors
-
-IMAGE = "foobar-webstack/parsers:trixie"
 
 EVERYBODY = ["0.0.0.0/0", "::/0"]
 WEB = {"name": "web", "direction": "in", "protocol": "tcp", "ports": [80, 443], "addresses": EVERYBODY}
@@ -44,32 +40,6 @@ SCENARIOS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def render(render_template: Callable[..., str]) -> Callable[[Mapping[str, Any]], str]:
     return lambda variables: render_template("firewall", "nftables-webstack.conf.j2", variables)
-
-
-@pytest.fixture
-def nft(engine: Any) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Load rules twice and list them, in a container with a network namespace of its own and nothing in it."""
-    commands = 'printf %s "$RULES" >/tmp/rules && nft --check --file /tmp/rules && nft --file /tmp/rules'
-    commands += " && nft --file /tmp/rules && nft --stateless list ruleset"
-
-    def run(rules: str) -> subprocess.CompletedProcess[str]:
-        container = engine.containers.create(
-            IMAGE,
-            ["sh", "-c", commands],
-            network_mode="none",
-            cap_add=["NET_ADMIN"],
-            environment={"RULES": rules},
-            labels={"foobar.webstack.parser": str(os.getpid())},
-        )
-        try:
-            container.start()
-            status = container.wait()["StatusCode"]
-            streams = [container.logs(stdout=out, stderr=not out).decode() for out in (True, False)]
-        finally:
-            container.remove(force=True)
-        return subprocess.CompletedProcess(commands, status, *streams)
-
-    return run
 
 
 def chain(text: str, name: str) -> list[str]:

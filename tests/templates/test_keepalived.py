@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from haproxy_watch.handover import rules
 
 Render = Callable[[str, str, Mapping[str, Any]], str]
 
@@ -109,3 +110,32 @@ def test_the_unit_runs_the_command_as_it_was_given(render_template: Render, pars
     result = parser(["/bin/sh", "-c", script], program | {path: unit})
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("family", ["both", "IPv4", "IPv6"])
+def test_nft_takes_what_passes_connections_on(render_template: Render, nft: Any, family: str) -> None:
+    """Both sides: the host that has the addresses yet, and the one that will have them."""
+    addresses = {"IPv4": ["198.18.0.10"], "IPv6": ["fd00::10"]}.get(family, INSTANCE["addresses"])
+    variables = {"keepalived_instances": [INSTANCE | {"addresses": addresses}]}
+    taken = nft(
+        render_template("keepalived", "handover.nft.j2", variables)
+        + rules("lo", "02:00:00:00:00:01", "02:00:00:00:00:02", addresses)
+    )
+    assert taken.returncode == 0, taken.stderr
+    assert taken.stdout.count(" redirect\n") == len(addresses)
+    assert taken.stdout.count('fwd to "lo"') == len(addresses)
+
+
+def test_the_unit_passes_on_only_where_there_is_somebody(render_template: Render, parser: Any) -> None:
+    unit = "[Service]\nExecStart=/bin/true\n"
+    path = "/etc/systemd/system/keepalived.service"
+    for name, passes_on in (("both families, preempting", True), ("a provider's addresses", False)):
+        text = render_template("keepalived", "handover.conf.j2", SCENARIOS[name])
+        assert (
+            "hand-over --port=80 --seconds=5 --peer=198.18.0.12 --peer=fd00::12 198.18.0.10 fd00::10" in text
+        ) is passes_on
+        said = parser(
+            ["/bin/sh", "-c", f"chmod +x /usr/local/sbin/haproxy-watch && systemd-analyze verify --man=no {path}"],
+            {path: unit, f"{path}.d/handover.conf": text, "/usr/local/sbin/haproxy-watch": "#!/bin/sh\n"},
+        )
+        assert (said.returncode, said.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""New connections to this host's virtual addresses are passed on to another load balancer, before it gets the addresses.
+"""New connections to virtual addresses are passed on to another load balancer, before that one gets the addresses.
 
 An address that moves breaks every connection that is open. So a host that is stopped in order first lets its frames
 through to the host that will have the address, but for the connections that it has already: those end here, and what
@@ -38,26 +38,25 @@ def rules(interface: str, own: str, peer: str, addresses: Sequence[str]) -> str:
     """For `nft -f`: connections that begin from now on go to the host with the MAC address `peer`."""
     lines = [f"add {TABLE}", f"delete {TABLE}", f"{TABLE} {{"]
     chain = [f'  chain ingress {{ type filter hook ingress device "{interface}" priority 0; policy accept;']
+    pass_on = f'ether saddr set {own} ether daddr set {peer} fwd to "{interface}"'
     for family, name in (("ip", "ipv4_addr"), ("ip6", "ipv6_addr")):
         mine = [address for address in addresses if (":" in address) == (family == "ip6")]
         if not mine:
             continue
+        begun = f"begun_{family}"
         connection = f"{family} saddr . tcp sport . tcp dport"
-        lines.append(
-            f"  set {family} {{ type {name} . inet_service . inet_service; flags dynamic,timeout; timeout 5m; size 65535; }}"
-        )
+        kind = f"{name} . inet_service . inet_service"
+        lines.append(f"  set {begun} {{ type {kind}; flags dynamic,timeout; timeout 5m; size 65535; }}")
         to = f"{family} daddr {{ {', '.join(mine)} }}"
-        chain.append(f"    {to} tcp flags & (syn | ack) == syn update @{family} {{ {connection} }}")
-        chain.append(
-            f"    {to} {connection} @{family} update @{family} {{ {connection} }}"
-            f' ether saddr set {own} ether daddr set {peer} fwd to "{interface}"'
-        )
+        remember = f"update @{begun} {{ {connection} }}"
+        chain.append(f"    {to} tcp flags & (syn | ack) == syn {remember}")
+        chain.append(f"    {to} {connection} @{begun} {remember} {pass_on}")
     return "\n".join([*lines, *chain, "  }", "}"]) + "\n"
 
 
 def said(*command: str, given: str | None = None) -> str:
     """What a command prints. CalledProcessError if it fails."""
-    return subprocess.run(command, check=True, input=given, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, input=given, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
 
 
 def hand_over(addresses: Sequence[str], peers: Sequence[str], port: int, seconds: float) -> str:
