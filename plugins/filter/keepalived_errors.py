@@ -14,8 +14,8 @@ positional: facts
 options:
   _input:
     description:
-      - The role's variables C(instances), C(advert_interval), C(announce), C(notify), C(notify_credentials) and
-        C(watch), without C(keepalived_).
+      - The role's variables C(instances), C(advert_interval), C(announce), C(handover_seconds), C(notify),
+        C(notify_credentials) and C(watch), without C(keepalived_).
     type: dict
     required: true
   facts:
@@ -29,8 +29,8 @@ seealso:
 
 EXAMPLES = r"""
 errors: >-
-  {{ {'instances': [], 'advert_interval': 0.1, 'announce': true, 'notify': [], 'notify_credentials': {},
-      'watch': {'address': '127.0.0.1', 'port': 80}}
+  {{ {'instances': [], 'advert_interval': 0.1, 'announce': true, 'handover_seconds': 5,
+      'notify': [], 'notify_credentials': {}, 'watch': {'address': '127.0.0.1', 'port': 80}}
      | foobar.webstack.keepalived_errors(ansible_facts) }}
 # => ['keepalived_instances is empty; give at least one, or leave the role out.']
 """

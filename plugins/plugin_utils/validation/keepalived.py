@@ -21,6 +21,8 @@ _CREDENTIAL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}")
 _PATH = re.compile(r"/[A-Za-z0-9_./-]+")
 LONGEST_INTERVAL = 40.95
 """RFC 9568, 5.2.7: twelve bits of hundredths of a second."""
+LONGEST_HANDOVER = 60
+"""Seconds. A host that is shut down waits for it, and systemd ends what takes 90 s."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Variables:
     instances: Sequence[Mapping[str, Any]]
     advert_interval: float
     announce: bool
+    handover_seconds: float
     notify: Sequence[str]
     notify_credentials: Mapping[str, str]
     watch: Mapping[str, Any]
@@ -52,6 +55,8 @@ def _errors(variables: Variables, facts: Mapping[str, Any]) -> Iterator[str]:
     interval = variables.advert_interval
     if not 0.01 <= interval <= LONGEST_INTERVAL:
         yield f"keepalived_advert_interval is {interval:g}; use 0.01 to {LONGEST_INTERVAL} seconds."
+    if not 0 <= variables.handover_seconds <= LONGEST_HANDOVER:
+        yield f"keepalived_handover_seconds is {variables.handover_seconds:g}; use 0 to {LONGEST_HANDOVER}."
     if variables.notify and not _PATH.fullmatch(variables.notify[0]):
         yield f'keepalived_notify begins with "{variables.notify[0]}"; give the full path of the program on the host.'
     if any('"' in word or "\n" in word for word in variables.notify):
