@@ -57,7 +57,10 @@ SIMILAR = 0.6
 ALIKE = 0.9
 """Of difflib's ratio: from where it is the same word with a mistake in it."""
 
-STRAY = """Of an -e, "{words}" belongs to no variable; quote a value with spaces twice: -e "name='first second'"."""
+STRAY = (
+    '-e: "{words}" is not part of any variable; put a value with spaces into a second pair of quotes: '
+    """-e "name='first second'"."""
+)
 
 
 def unknown_variables(

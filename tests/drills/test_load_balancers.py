@@ -17,6 +17,8 @@ from ansible_collections.foobar.webstack.tests.drills.load import WORKERS, Load,
 from testinfra.host import Host
 
 RELOADS = 100
+MANY_FRAMES = 20_000
+"""Within a second: what the load makes is some hundreds."""
 
 
 @dataclass
@@ -156,10 +158,29 @@ def test_host_off(balancers, run, turn):
 
 
 def test_keepalived_stopped(balancers, run):
-    """In order: nothing fails, not even what is in flight. Red where the addresses move at once."""
+    """In order: nothing fails, not even what is in flight. Red where the addresses move at once, or SYNs get lost."""
     with run("balancer-stopped") as (record, active):
         lost(balancers, record, active, lambda: balancers.on(active).check_output("systemctl stop keepalived"), 0.1)
+        told = balancers.on(active).check_output("journalctl --unit=keepalived --lines=50 --output=cat")
+    assert "gets what begins now; connections that are still open here: 0" in told
     assert record.load.refused == []
+
+
+def test_both_stopped(balancers, run):
+    """One after the other, while HAProxy runs: the second one can pass on to nobody, and no frame goes in circles."""
+    with run("balancer-both-stopped") as (record, active):
+        other = balancers.other(active)
+        balancers.on(active).check_output("systemctl stop keepalived")
+        balancers.wait_until(lambda: balancers.has(other), f"{other} to have the address")
+        record.goes_on(20)
+        balancers.on(other).check_output("systemctl stop keepalived")
+        told = balancers.on(other).check_output("journalctl --unit=keepalived --lines=50 --output=cat")
+        frames = "cat /sys/class/net/eth0/statistics/rx_packets"
+        before = int(balancers.on(other).check_output(frames))
+        time.sleep(1)
+        assert int(balancers.on(other).check_output(frames)) - before < MANY_FRAMES
+        balancers.mend()
+    assert "The addresses move at once: no other load balancer is ready" in told
 
 
 def test_keepalived_killed(balancers, run):

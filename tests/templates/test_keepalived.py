@@ -119,10 +119,11 @@ def test_nft_takes_what_passes_connections_on(render_template: Render, nft: Any,
     variables = {"keepalived_instances": [INSTANCE | {"addresses": addresses}]}
     taken = nft(
         render_template("keepalived", "handover.nft.j2", variables)
-        + rules("lo", "02:00:00:00:00:01", "02:00:00:00:00:02", addresses)
+        + rules("lo", "02:00:00:00:00:01", "02:00:00:00:00:02", ["02:00:00:00:00:03"], addresses)
     )
     assert taken.returncode == 0, taken.stderr
     assert taken.stdout.count(" redirect\n") == len(addresses)
+    assert taken.stdout.count("tcp dport 10025 redirect to :80") == 1
     assert taken.stdout.count('fwd to "lo"') == len(addresses)
 
 
@@ -132,7 +133,7 @@ def test_the_unit_passes_on_only_where_there_is_somebody(render_template: Render
     for name, passes_on in (("both families, preempting", True), ("a provider's addresses", False)):
         text = render_template("keepalived", "handover.conf.j2", SCENARIOS[name])
         assert (
-            "hand-over --port=80 --seconds=5 --peer=198.18.0.12 --peer=fd00::12 198.18.0.10 fd00::10" in text
+            "hand-over --port=10025 --seconds=5 --peer=198.18.0.12 --peer=fd00::12 198.18.0.10 fd00::10" in text
         ) is passes_on
         said = parser(
             ["/bin/sh", "-c", f"chmod +x /usr/local/sbin/haproxy-watch && systemd-analyze verify --man=no {path}"],

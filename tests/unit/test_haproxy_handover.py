@@ -1,62 +1,101 @@
-"""haproxy-watch hand-over: to whom connections are passed on, and how long open ones are waited for."""
-
-import json
-from collections.abc import Callable
+"""The state that haproxy-handover writes for the next process of HAProxy, and what it understands of the master."""
 
 import pytest
-from haproxy_watch import handover
+from haproxy_handover import master
+from haproxy_handover.master import HandoverError
+from haproxy_handover.server_state import state_for
 
-LINKS = [
-    {"ifname": "lo", "address": "00:00:00:00:00:00", "addr_info": [{"local": "127.0.0.1"}]},
-    {"ifname": "eth0", "address": "02:00:00:00:00:01", "addr_info": [{"local": "192.0.2.11"}, {"local": "192.0.2.10"}]},
-]
-NEIGHBOUR = [{"lladdr": "02:00:00:00:00:02"}]
-
-
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, ...]]]:
-    """A host whose programs say what they are given to say; what was run, with its input."""
-
-    def of(
-        links: object = LINKS, answering: tuple[str, ...] = (), open_here: tuple[int, ...] = (0,)
-    ) -> list[tuple[str, ...]]:
-        ran: list[tuple[str, ...]] = []
-        left = list(open_here)
-
-        def said(*command: str, given: str | None = None) -> str:
-            ran.append((*command, given or ""))
-            if command[0] == "ss":
-                return "ESTAB\n" * (left.pop(0) if len(left) > 1 else left[0])
-            return json.dumps(NEIGHBOUR if "neighbour" in command else links)
-
-        monkeypatch.setattr(handover, "said", said)
-        monkeypatch.setattr(handover, "answers", lambda address, port, timeout: address in answering)
-        monkeypatch.setattr(handover, "PAUSE", 0)
-        return ran
-
-    return of
+FIELDS = (
+    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+    "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state "
+    "bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr "
+    "srv_agent_addr srv_agent_port"
+)
 
 
-def test_the_one_that_answers_gets_what_begins_until_nothing_is_open(host) -> None:
-    ran = host(answering=("192.0.2.13",), open_here=(2, 1, 0))
-    told = handover.hand_over(["192.0.2.10", "2001:db8::10"], ["192.0.2.12", "192.0.2.13"], 80, 60)
-    assert told == "192.0.2.13 gets what begins now; 0 connections are open here"
-    [given] = [command[-1] for command in ran if command[0] == "nft"]
-    assert given == handover.rules("eth0", "02:00:00:00:00:01", "02:00:00:00:00:02", ["192.0.2.10", "2001:db8::10"])
-    assert [command[-2] for command in ran if command[0] == "ss"] == ["src 192.0.2.10 or src [2001:db8::10]"] * 3
-
-
-def test_what_does_not_end_is_not_waited_for_any_longer(host) -> None:
-    host(answering=("192.0.2.12",), open_here=(1,))
-    told = handover.hand_over(["192.0.2.10"], ["192.0.2.12"], 80, 0)
-    assert told == "192.0.2.12 gets what begins now; 1 connections are open here"
+def line(address: str, port: int, *, name: str = "web1", fqdn: str = "-", up: int = 2) -> str:
+    """A drained server as `show servers state` shows it."""
+    return f"3 web 1 {name} {address} {up} 8 100 100 12 6 3 4 6 0 0 0 {fqdn} {port} - 0 0 - - 0"
 
 
 @pytest.mark.parametrize(
-    ("links", "answering", "told"),
-    [(LINKS[:1], ("192.0.2.12",), "no virtual address is here"), (LINKS, (), "no other load balancer answers")],
+    ("server", "state", "kept"),
+    [
+        ("server web1 198.18.0.21:80 check", line("198.18.0.21", 80), True),
+        ("server web1 198.18.0.22:80 check", line("198.18.0.21", 80), False),
+        ("server web1 198.18.0.21:81 check", line("198.18.0.21", 80), False),
+        ("server web1 ipv4@198.18.0.21:80 check", line("198.18.0.21", 80), True),
+        ("server web1 [2001:db8::21]:80 check", line("2001:db8::21", 80), True),
+        ("server web1 [2001:DB8:0::21]:80 check", line("2001:db8::21", 80), True),
+        ("server web1 2001:db8::22:80 check", line("2001:db8::21", 80), False),
+        ("server web1 web1.example:80 check", line("198.18.0.21", 80, fqdn="web1.example"), True),
+        ("server web1 web2.example:80 check", line("198.18.0.21", 80, fqdn="web1.example"), False),
+        ("server web1 198.18.0.21:80 check", line("198.18.0.21", 80, fqdn="web1.example"), True),
+        ("server web1 web1.example:80 check", line("198.18.0.21", 80), False),
+        ("server web1 /run/web.sock check", line("-", 0), True),
+        ('server web1 "${ADDRESS}:80" check', line("198.18.0.21", 80), True),
+        ("server web1 198.18.0.22:80 check # was .21", line("198.18.0.21", 80), False),
+        ("server-template web 2 198.18.0.21:80 check", line("198.18.0.21", 80), True),
+        ("server web2 198.18.0.21:80 check", line("198.18.0.21", 80), True),
+    ],
 )
-def test_nothing_is_passed_on_by_who_has_no_address_or_to_nobody(host, links, answering, told) -> None:
-    ran = host(links, answering)
-    assert handover.hand_over(["192.0.2.10"], ["192.0.2.12"], 80, 60) == told
-    assert not any(command[0] in ("nft", "ss") for command in ran)
+def test_state_goes_to_the_same_server_only(server: str, state: str, kept: bool) -> None:
+    """What is kept though its server is gone (the last one) is ignored by HAProxy, which looks for the name."""
+    result = state_for(f"backend web\n    {server}\n", f"1\n# {FIELDS}\n{state}\n\n")
+    assert result == f"1\n# {FIELDS}\n" + (f"{state}\n" if kept else "")
+
+
+@pytest.mark.parametrize(
+    ("configuration", "op_state"),
+    [
+        ("backend web\n    server web1 198.18.0.21:80 check\n", "0"),
+        ("backend web\n    server web1 198.18.0.21:80\n", "2"),
+        ("backend web\n    server web1 198.18.0.21:80 agent-check agent-port 1\n", "0"),
+        ("backend web\n    default-server check\n    server web1 198.18.0.21:80\n", "0"),
+        ("backend web\n    default-server check\n    server web1 198.18.0.21:80 no-check\n", "2"),
+        ("defaults\n    default-server check\nlisten web\n    server web1 198.18.0.21:80\n", "0"),
+        (
+            "defaults\n    default-server check\ndefaults\n    mode tcp\nlisten web\n    server web1 198.18.0.21:80\n",
+            "2",
+        ),
+        ("backend api\n    default-server check\nbackend web\n    server web1 198.18.0.21:80\n", "2"),
+    ],
+)
+def test_server_that_nobody_checks_is_not_handed_over_as_down(configuration: str, op_state: str) -> None:
+    """It would be down for ever; its drain stays."""
+    result = state_for(configuration, f"1\n# {FIELDS}\n{line('198.18.0.21', 80, up=0)}\n")
+    entry = dict(zip(FIELDS.split(), result.splitlines()[2].split(), strict=True))
+    assert (entry["srv_op_state"], entry["srv_admin_state"]) == (op_state, "8")
+
+
+@pytest.mark.parametrize("state", ["", "\n", "2\n# be_id\n", "Unknown command: 'show'\n", "1\n# other fields\n"])
+def test_state_that_is_not_understood_is_not_handed_over(state: str) -> None:
+    with pytest.raises(HandoverError, match="unknown format"):
+        state_for("backend web\n", state)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        # HAProxy 2.6, 3.0 and 3.0 after a reload that failed twice.
+        ("#<PID>  <type>  <reloads>\n22155  master  0 [failed: 0]   0d00h00m02s  2.6.12\n", (0, 0)),
+        ("#<PID>  <type>  <reloads>\n22155  master  7 [failed: 0]   0d00h00m02s  3.0.11\n# workers\n", (7, 0)),
+        ("#<PID>  <type>  <reloads>\n22155  master  9 [failed: 2]   0d00h00m02s  3.0.11\n# workers\n", (9, 2)),
+    ],
+)
+def test_reloads_of_the_master(monkeypatch: pytest.MonkeyPatch, answer: str, expected: tuple[int, int]) -> None:
+    monkeypatch.setattr(master, "ask", lambda command: answer)
+    assert master.reloads() == master.Reloads(*expected)
+
+
+def test_unknown_answer_of_the_master_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(master, "ask", lambda command: "Permission denied\n")
+    with pytest.raises(HandoverError, match="unknown answer to 'show proc': 'Permission denied'"):
+        master.reloads()
+
+
+def test_haproxy_2_6_has_no_startup_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(master, "ask", lambda command: "Unknown command, but maybe one of the following ones\n")
+    assert master.startup_log() == "the journal of the unit says why"
+    monkeypatch.setattr(master, "ask", lambda command: "[ALERT] cannot bind socket\n")
+    assert master.startup_log() == "[ALERT] cannot bind socket"

@@ -32,7 +32,10 @@ def test_variables_of_others_are_let_be():
 def test_a_value_that_ansible_has_split_at_a_space_is_named():
     """`-e webstack_restore_databases='a, b'` would restore the first one alone."""
     (said,) = unknown_variables(["webstack_domain"], KNOWN, words="b")
-    assert said.startswith('Of an -e, "b" belongs to no variable; quote a value with spaces twice: -e "name=')
+    assert said == (
+        '-e: "b" is not part of any variable; put a value with spaces into a second pair of quotes: '
+        """-e "name='first second'"."""
+    )
 
 
 @pytest.mark.parametrize(("names", "known"), [("webstack_domain", []), ([], "webstack_domain"), (1, [])])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
-from haproxy_watch.handover import hand_over
+from haproxy_watch.handover import HandoverError, hand_over
 from haproxy_watch.watch import INTERVAL, Row, answers, settle
 
 
@@ -20,7 +21,7 @@ def arguments() -> argparse.Namespace:
     watch.add_argument("--file", type=Path, required=True)
     give = commands.add_parser("hand-over", description="Passes on new connections to another load balancer.")
     give.add_argument("--peer", action="append", default=[], help="another load balancer's own address")
-    give.add_argument("--port", type=int, required=True, help="at which its HAProxy speaks HTTP without TLS")
+    give.add_argument("--port", type=int, required=True, help="at which it answers when it is ready")
     give.add_argument("--seconds", type=float, required=True, help="how long open connections may take to end")
     give.add_argument("address", nargs="+", help="a virtual address")
     return parser.parse_args()
@@ -29,7 +30,11 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     if options.command == "hand-over":
-        print(hand_over(options.address, options.peer, options.port, options.seconds), flush=True)
+        try:
+            print(hand_over(options.address, options.peer, options.port, options.seconds), flush=True)
+        except HandoverError as error:
+            print(f"The addresses move at once: {error}", file=sys.stderr)
+            return 1
         return 0
     row = Row()
     while True:

@@ -22,30 +22,43 @@ PAUSE = 0.05
 
 TABLE = "table netdev webstack_handover"
 
-Links = Sequence[Mapping[str, Any]]
-"""What `ip -json address` says."""
+Rows = Sequence[Mapping[str, Any]]
+"""What `ip -json` says."""
 
 
-def interface_of(links: Links, addresses: Sequence[str]) -> tuple[str, str]:
-    """Name and MAC address of the interface that has one of the addresses; empty where none has."""
+class HandoverError(Exception):
+    """Why nothing is passed on."""
+
+
+def interface_of(links: Rows, addresses: Sequence[str]) -> tuple[str, str]:
+    """Name and MAC address of the interface that has one of the addresses. HandoverError where none has."""
     for link in links:
-        if any(entry.get("local") in addresses for entry in link["addr_info"]) and link["ifname"] != "lo":
+        if link["ifname"] != "lo" and any(entry.get("local") in addresses for entry in link["addr_info"]):
             return link["ifname"], link["address"]
-    return "", ""
+    raise HandoverError("no virtual address is here")
 
 
-def rules(interface: str, own: str, peer: str, addresses: Sequence[str]) -> str:
-    """For `nft -f`: connections that begin from now on go to the host with the MAC address `peer`."""
+def link_addresses(neighbours: Rows, peers: Sequence[str]) -> dict[str, str]:
+    """The MAC address of each peer that is known."""
+    return {row["dst"]: row["lladdr"] for row in neighbours if row["dst"] in peers and "lladdr" in row}
+
+
+def rules(interface: str, own: str, peer: str, others: Sequence[str], addresses: Sequence[str]) -> str:
+    """For `nft -f`: connections that begin from now on go to the host with the MAC address `peer`.
+
+    `others` are the MAC addresses of all load balancers: what one of them has passed on is not passed on again.
+    """
     lines = [f"add {TABLE}", f"delete {TABLE}", f"{TABLE} {{"]
     chain = [f'  chain ingress {{ type filter hook ingress device "{interface}" priority 0; policy accept;']
+    chain.append(f"    ether saddr {{ {', '.join(sorted({peer, *others}))} }} accept")
     pass_on = f'ether saddr set {own} ether daddr set {peer} fwd to "{interface}"'
     for family, name in (("ip", "ipv4_addr"), ("ip6", "ipv6_addr")):
         mine = [address for address in addresses if (":" in address) == (family == "ip6")]
         if not mine:
             continue
         begun = f"begun_{family}"
-        connection = f"{family} saddr . tcp sport . tcp dport"
-        kind = f"{name} . inet_service . inet_service"
+        connection = f"{family} daddr . {family} saddr . tcp sport . tcp dport"
+        kind = f"{name} . {name} . inet_service . inet_service"
         lines.append(f"  set {begun} {{ type {kind}; flags dynamic,timeout; timeout 5m; size 65535; }}")
         to = f"{family} daddr {{ {', '.join(mine)} }}"
         remember = f"update @{begun} {{ {connection} }}"
@@ -55,23 +68,33 @@ def rules(interface: str, own: str, peer: str, addresses: Sequence[str]) -> str:
 
 
 def said(*command: str, given: str | None = None) -> str:
-    """What a command prints. CalledProcessError if it fails."""
-    return subprocess.run(command, check=True, input=given, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    """What a command prints. HandoverError if it fails."""
+    try:
+        done = subprocess.run(command, check=False, input=given, capture_output=True, text=True)  # noqa: S603
+    except OSError as error:
+        raise HandoverError(f"{command[0]} cannot be run: {error.strerror}") from error
+    if done.returncode != 0:
+        raise HandoverError(f"{command[0]} fails: {done.stderr.strip()}")
+    return done.stdout
 
 
 def hand_over(addresses: Sequence[str], peers: Sequence[str], port: int, seconds: float) -> str:
-    """Pass on what begins, and return when what is open has ended, at the latest after `seconds`; what happened."""
+    """Pass on what begins, and return when what is open has ended, at the latest after `seconds`; what happened.
+
+    At `port`, a peer answers only where its keepalived and its HAProxy run, and takes what is passed on to it.
+    HandoverError where nothing is passed on.
+    """
     deadline = time.monotonic() + seconds
     interface, own = interface_of(json.loads(said("ip", "-json", "address")), addresses)
-    if not interface:
-        return "no virtual address is here"
     peer = next((peer for peer in peers if answers(peer, port, PATIENCE)), "")
     if not peer:
-        return "no other load balancer answers"
-    (neighbour,) = json.loads(said("ip", "-json", "neighbour", "show", "to", peer, "dev", interface))
-    said("nft", "--file", "-", given=rules(interface, own, neighbour["lladdr"], addresses))
+        raise HandoverError("no other load balancer is ready")
+    known = link_addresses(json.loads(said("ip", "-json", "neighbour", "show", "dev", interface)), peers)
+    if peer not in known:
+        raise HandoverError(f"{peer} is not on the link of {interface}")
+    said("nft", "--file", "-", given=rules(interface, own, known[peer], list(known.values()), addresses))
     open_here = ("ss", "-Htn", "state", "connected", "exclude", "time-wait")
     which = " or ".join(f"src {f'[{address}]' if ':' in address else address}" for address in addresses)
     while (left := len(said(*open_here, which).splitlines())) and time.monotonic() < deadline:
         time.sleep(PAUSE)
-    return f"{peer} gets what begins now; {left} connections are open here"
+    return f"{peer} gets what begins now; connections that are still open here: {left}"
