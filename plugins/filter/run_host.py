@@ -59,11 +59,36 @@ _value:
       elements: dict
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible import context
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.one_off import as_typed, choose
+from ansible.parsing.splitter import parse_kv
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.one_off import choose
+
+_TYPED = re.compile(r"(?:^|\s)command=(.*)", re.DOTALL)
+_UNCLEAR = re.compile(r"\{\{|(?:^|\s)webstack_\w+=")
+"""A template, or a variable of the stack, among the words of a command."""
+
+
+def as_typed(command: str, extra_vars: Sequence[str]) -> str:
+    """The whole command where Ansible's variable has its first word. `extra_vars`: the values of all options -e.
+
+    Ansible splits `command=manage.py check` at the space. Nothing where that cannot be told from other variables in the
+    same option: the command has to be quoted then.
+    """
+    options = [(found[1], option) for option in extra_vars if (found := _TYPED.search(option))]
+    if not options:
+        return command
+    typed, option = options[-1]
+    read = parse_kv(option)
+    # A command that is whole, or one that a later option has replaced.
+    if not any(name == "_raw_params" or not name.startswith("webstack_") for name in read if name != "command"):
+        return command
+    if _UNCLEAR.search(typed):
+        return ""
+    return typed if read.get("command") == command else command
 
 
 def run_host(serving: Mapping[str, str], hosts: Sequence[str], command: str, asked: str = "") -> dict[str, Any]:

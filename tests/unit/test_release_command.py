@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.foobar.webstack.plugins.filter.run_host import run_host
+from ansible_collections.foobar.webstack.plugins.filter.run_host import as_typed, run_host
 from ansible_collections.foobar.webstack.plugins.module_utils._release import command, gunicorn, health
 from ansible_collections.foobar.webstack.plugins.module_utils._release.environment import environment_text, values_of
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.foobar.webstack.plugins.module_utils._release.systemd import Systemd
 from ansible_collections.foobar.webstack.plugins.plugin_utils.sentences import Caller, sentences
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.one_off import as_typed
 from release_host import Host
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,7 +148,10 @@ class TestChoice:
             (["command='manage.py check' webstack_run_on=web2"], "manage.py check", "manage.py check"),
             (["command=manage.py check webstack_run_on=web2"], "manage.py", ""),
             (['command="my prog" --x'], "my prog", '"my prog" --x'),
-            (["command={{ what }} now"], "manage.py now", "manage.py now"),
+            (["command={{ what }} now"], "manage.py", ""),
+            (["command='{{ what }} now'"], "manage.py now", "manage.py now"),
+            # Replaced by a later one, in a file, say.
+            (["command=first a", "@file.yml"], "manage.py check", "manage.py check"),
             (["@file.yml", "other=command=x"], "manage.py check", "manage.py check"),
             ([], "", ""),
         ],

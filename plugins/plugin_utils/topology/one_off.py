@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,6 @@ from enum import Enum
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
-
-_COMMAND = re.compile(r"(?:^|\s)command=(.*)", re.DOTALL)
-_VARIABLE = re.compile(r"webstack_\w+=")
 
 
 class Code(str, Enum):
@@ -43,26 +39,6 @@ class Choice:
             "words": list(self.words),
             "refusals": [each.as_data() for each in self.refusals],
         }
-
-
-def as_typed(command: str, extra_vars: Sequence[str]) -> str:
-    """The whole command where Ansible's variable has its first word. `extra_vars`: the values of all options -e.
-
-    Ansible splits `command=manage.py check` at the space (ansible.parsing.splitter.parse_kv). Nothing where that cannot
-    be told from other variables in the same option: the command has to be quoted then.
-    """
-    options = [found[1] for option in extra_vars if (found := _COMMAND.search(option))]
-    if not options or "{{" in options[-1]:
-        return command
-    typed = options[-1]
-    try:
-        words = shlex.split(typed)
-    except ValueError:
-        return typed
-    rest = [word for word in words if not _VARIABLE.match(word)]
-    if rest == [command]:
-        return command
-    return typed if rest == words else ""
 
 
 def choose(serving: Mapping[str, str], hosts: Sequence[str], command: str, asked: str = "") -> Choice:
