@@ -14,7 +14,7 @@ author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - On a server that takes writes, it creates the table C(webstack.heartbeat), which the role
     P(foobar.webstack.mysql_endpoint#role) writes once a second, and C(webstack.primary_epoch), and records in the
-    latter that this server is the primary.
+    latter that this server is the primary. In a group nothing is recorded, because the group elects its primary.
   - On a read-only server it changes nothing, because a replica gets the tables from its source. Which server is the
     source is read from the server, because the inventory may be outdated.
 extends_documentation_fragment: foobar.webstack.mysql
@@ -65,7 +65,8 @@ TABLES = (*CREATE, epoch.CREATE)
 STATE = (
     "SELECT NOT (@@GLOBAL.read_only OR @@GLOBAL.super_read_only) AS writable, @@GLOBAL.server_uuid AS server_uuid,"  # noqa: S608
     " (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
-    f" AND TABLE_NAME IN ('heartbeat', '{epoch.NAME}')) = 2 AS found"
+    f" AND TABLE_NAME IN ('heartbeat', '{epoch.NAME}')) = 2 AS found,"
+    " (SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE MEMBER_STATE <> 'OFFLINE') AS members"
 )
 
 TIMEOUT = 30.0
@@ -81,7 +82,7 @@ def create(server: Queries, *, check: bool) -> dict[str, Any]:
         statements += TABLES
     recorded = epoch.read(server) if writable else None
     # It took writes before that was recorded, or somebody has made it the primary by hand.
-    if writable and (recorded is None or recorded.server_uuid != uuid):
+    if writable and not state["members"] and (recorded is None or recorded.server_uuid != uuid):
         statements.append(epoch.RAISE)
     for statement in statements if not check else ():
         server.rows(statement, [uuid, "found"] if statement == epoch.RAISE else [])

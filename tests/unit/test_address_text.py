@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import fence
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.accounts import compared_host
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.donor import donor_name
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.donor import donor_name
 from ansible_collections.foobar.webstack.plugins.modules.mysql_accounts import accounts
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.model import configuration
 from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.sections import sections

@@ -182,6 +182,7 @@ class TestState:
             "gtid_executed": "here:1-3",
             "gtid_received": "",
             "epoch": None,
+            "group": None,
             "lock": None,
             "reopen": None,
         }
@@ -655,7 +656,14 @@ def test_the_program_as_it_is_installed(tmp_path: Path) -> None:
     files = certificate(tmp_path, "one")
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    options = [f"--port={port}", "--address=127.0.0.1", "--max-lag=5", "--mysql-user=x", "--mysql-socket=/x"]
+    options = [
+        f"--port={port}",
+        "--address=127.0.0.1",
+        "--mode=pair",
+        "--max-lag=5",
+        "--mysql-user=x",
+        "--mysql-socket=/x",
+    ]
     context = ssl.create_default_context(cafile=files[0])
 
     def ask() -> tuple[int, str] | None:

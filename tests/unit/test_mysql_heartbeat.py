@@ -117,7 +117,7 @@ class Server:
     """Answers what the module asks, and remembers what it is told to do."""
 
     def __init__(self, *, writable: bool, found: bool, primary: str) -> None:
-        self.state = {"writable": int(writable), "found": int(found), "server_uuid": "here"}
+        self.state = {"writable": int(writable), "found": int(found), "server_uuid": "here", "members": 0}
         self.epoch = [{"epoch": 3, "server_uuid": primary}] if primary else []
         self.done: list[str] = []
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import donor, epoch
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair import (
     convergence,
-    donor,
     promotion,
     recovery,
 )
@@ -163,13 +162,13 @@ def test_nothing_is_cloned_from_a_source_without_a_name(
     run = converge(FRESH, wanted=replace(WANTED, host="2001:db8::31"))
     with pytest.raises(ReasonError) as raised:
         run.converge()
-    assert code(raised) == "convergence.no_name"
+    assert code(raised) == "cloning.no_name"
     assert not [done for done in run.server.executed if done.startswith("CLONE")]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
     ("number", "verbs", "expected"),
-    [(3707, ["restart", "start"], "convergence.clone_incomplete"), (3862, [], "convergence.not_cloned")],
+    [(3707, ["restart", "start"], "cloning.clone_incomplete"), (3862, [], "cloning.not_cloned")],
 )
 def test_a_clone_that_fails_is_said(converge: Converge, number: int, verbs: list[str], expected: str) -> None:
     server = Recorder(
@@ -188,7 +187,7 @@ def test_a_service_that_does_not_start_is_said(converge: Converge) -> None:
     server = Recorder({}, {"CLONE": ServerError(3707, "no"), "SELECT STATE": ServerError(2003, "no")})
     with pytest.raises(ReasonError) as raised:
         converge(FRESH, server=server, control=lambda verb: f"no {verb}").converge()
-    assert code(raised) == "convergence.service"
+    assert code(raised) == "cloning.service"
 
 
 @pytest.mark.parametrize(

@@ -230,3 +230,63 @@ def test_a_cycle_is_named_without_the_hosts_that_only_lead_into_it() -> None:
     hostvars["db1"]["mysql_role"] = "primary"
     with pytest.raises(TopologyError, match=r"\(db3 -> db4 -> db3\)"):
         replication(hostvars)
+
+
+def members(count: int, **changes: dict[str, Any]) -> dict[str, Any]:
+    """The hosts of a group, as an inventory has them."""
+    hosts = {
+        f"db{n}": {"ansible_host": f"198.18.0.{n}", "mysql_role": "primary" if n == 1 else "replica"}
+        for n in range(1, count + 1)
+    }
+    return {
+        name: {**variables, "mysql_replication_mode": "group", **changes.get(name, {})}
+        for name, variables in hosts.items()
+    }
+
+
+def grouped(count: int, **changes: dict[str, Any]) -> dict[str, Any]:
+    hostvars = members(count, **changes)
+    return replication(hostvars, list(hostvars))
+
+
+def test_group() -> None:
+    """Nobody replicates from a particular host, and everybody knows all the others."""
+    settings = grouped(3, db2={"ansible_host": "2001:db8::2"})
+    assert [(host["read_only"], host["source"], host["replicas"]) for host in settings.values()] == [
+        (False, None, []),
+        (True, None, []),
+        (True, None, []),
+    ]
+    assert settings["db2"]["group"] == {
+        "name": databases.GROUP_NAME,
+        "local": "[2001:db8::2]:3306",
+        "seeds": ["198.18.0.1:3306", "[2001:db8::2]:3306", "198.18.0.3:3306"],
+        "others": [
+            {"name": "db1", "host": "198.18.0.1", "port": 3306},
+            {"name": "db3", "host": "198.18.0.3", "port": 3306},
+        ],
+    }
+    assert "group" not in replication(database_servers())["db1"]
+
+
+@pytest.mark.parametrize(
+    ("count", "changes", "said"),
+    [
+        (1, {}, "mysql_replication_mode is group for db1; a group takes writes only while most"),
+        (2, {}, "have 3 database hosts, or set mysql_replication_mode=pair"),
+        (4, {}, "an even number outlives no more losses than one host fewer"),
+        (11, {}, "MySQL takes at most 9 members"),
+        (3, {"db3": {"mysql_replication_mode": "pair"}}, "db1 has mysql_replication_mode=group and db3 pair"),
+        (
+            3,
+            {"db3": {"mysql_replication_mode": "galera"}},
+            "db3: mysql_replication_mode is 'galera'; write pair or group",
+        ),
+        (3, {"db3": {"mysql_source": "db2"}}, "db3: mysql_source is 'db2', and in a group"),
+    ],
+)
+def test_a_group_that_is_refused(count: int, changes: dict[str, Any], said: str) -> None:
+    """Red for a group of two or four, which looks safer than one of one or three and is not."""
+    with pytest.raises(TopologyError) as refused:
+        grouped(count, **changes)
+    assert said in str(refused.value)

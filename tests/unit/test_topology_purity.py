@@ -34,7 +34,7 @@ class Watched(dict[str, Any]):
     [
         (backend, {"ansible_host", "haproxy_weight", "haproxy_backup", "haproxy_maintenance"}),
         (upstream, {"ansible_host"}),
-        (replication, {"ansible_host", "mysql_role", "mysql_port", "mysql_source"}),
+        (replication, {"ansible_host", "mysql_role", "mysql_port", "mysql_source", "mysql_replication_mode"}),
     ],
 )
 def test_only_needed_variables_are_read(function: Any, expected: set[str]) -> None:

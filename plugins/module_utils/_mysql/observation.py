@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch, heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch, group, heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
@@ -39,18 +40,30 @@ class Facts:
     replicates: bool = False
     has_databases: bool = False
     has_replicas: bool = False
+    view: View | None = None
+    """Where the server is one that belongs into a group: what it says of that."""
 
 
 def role_of(facts: Facts) -> Role:
     """What these facts make of a host."""
     if not facts.answers:
         return Role.DOWN if facts.has_files else Role.FRESH
+    if facts.view and facts.view.members:
+        return _role_in_group(facts.view, writable=facts.writable)
     if facts.writable and (facts.has_databases or facts.has_replicas):
         return Role.PRIMARY
     if facts.replicates:
         return Role.REPLICA
     # A server that has just been installed takes writes, too.
     return Role.READ_ONLY if facts.has_databases else Role.FRESH
+
+
+def _role_in_group(view: View, *, writable: bool) -> Role:
+    """One that has lost the majority, or was expelled, is neither primary nor replica, whatever it believes."""
+    if view.leads and writable:
+        return Role.PRIMARY
+    # One that was just elected applies first what it has received.
+    return Role.REPLICA if view.majority else Role.READ_ONLY
 
 
 def observe(server: Server) -> dict[str, Any]:
@@ -62,6 +75,7 @@ def observe(server: Server) -> dict[str, Any]:
     channels = server.rows(CHANNEL)
     channel = channels[0] if channels and channels[0]["source_host"] else None
     recorded = epoch.read(server)
+    view = group.read(server)
     writable = variables["read_only"] == "OFF" and variables["super_read_only"] == "OFF"
     facts = Facts(
         answers=True,
@@ -69,6 +83,7 @@ def observe(server: Server) -> dict[str, Any]:
         replicates=channel is not None,
         has_databases=bool(databases),
         has_replicas=bool(server.rows("SHOW REPLICAS")),
+        view=view,
     )
     return {
         "role": role_of(facts).value,
@@ -83,6 +98,7 @@ def observe(server: Server) -> dict[str, Any]:
         "semi_sync_replicas": int(status.get("rpl_semi_sync_source_clients", 0)),
         "semi_sync_timeout_ms": int(variables.get("rpl_semi_sync_source_timeout", 0)),
         "channel": channel and channel_data(channel),
+        "group": view and view.as_data(),
         "epoch": recorded and recorded.as_data(),
         "heartbeats": [found.as_data() for found in heartbeat.read(server)],
     }

@@ -20,6 +20,8 @@ class Statement:
     values: tuple[Any, ...] = ()
     clones: bool = False
     """Whether it replaces the data and restarts the server."""
+    cleanup: bool = False
+    """Whether it is executed whatever happens to those before it."""
 
     def __str__(self) -> str:
         """As it may be shown."""

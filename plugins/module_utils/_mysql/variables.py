@@ -27,6 +27,14 @@ STARTUP_ONLY = frozenset(
         "enforce_gtid_consistency",
         "gtid_mode",
         "server_id",
+        # Refused while the server is in its group.
+        "group_replication_communication_stack",
+        "group_replication_enforce_update_everywhere_checks",
+        "group_replication_group_name",
+        "group_replication_local_address",
+        "group_replication_paxos_single_leader",
+        "group_replication_single_primary_mode",
+        "group_replication_ssl_mode",
     }
 )
 
@@ -49,8 +57,8 @@ VARIABLE_OF = {"default_time_zone": "time_zone"}
 LOOSE = "loose_"
 """Before an option that the server may not know."""
 
-PLUGIN_PREFIX = "rpl_semi_sync_"
-"""What the variables begin with that are there only with their plugin. Their options are written as loose ones."""
+PLUGIN_PREFIXES = ("rpl_semi_sync_", "group_replication_")
+"""What the variables begin with that are there only with their plugins. Their options are written as loose ones."""
 
 _OPTION = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(.*?)\s*")
 
@@ -73,7 +81,7 @@ class Difference:
     @property
     def is_option(self) -> bool:
         """Whether it is no variable. A server that does not know the option does not start, so it has its value."""
-        return self.running is None and not self.name.startswith(PLUGIN_PREFIX)
+        return self.running is None and not self.name.startswith(PLUGIN_PREFIXES)
 
 
 def differences(wanted: Mapping[str, Value], running: Mapping[str, str]) -> list[Difference]:

@@ -33,6 +33,16 @@ SERVER_IDS = range(1, 2**32)
 
 DEFAULT_MYSQL_PORT = 3306
 
+PAIR, GROUP = "pair", "group"
+MODES = (PAIR, GROUP)
+"""Values of mysql_replication_mode: packages of module_utils/_mysql/modes."""
+
+GROUP_SIZES = range(3, 10)
+"""Members of a group: three so that a majority outlives one, and no more than MySQL's nine."""
+
+GROUP_NAME = "5bf0ef8f-9d6c-4a3e-8a44-6a1c9f3b6e0d"
+"""The name of every group, a UUID: what keeps two groups apart are their accounts and their certificates."""
+
 
 class Code(str, Enum):
     """Why it cannot be told which host is the primary."""
@@ -57,6 +67,7 @@ class DatabaseHost:
     role: Literal["primary", "replica"]
     server_id: int
     source: str | None = None
+    mode: str = PAIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +78,35 @@ class Endpoint:
     host: Address
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if self.host.version == 6 else f"{self.host}:{self.port}"
+
     def as_data(self) -> dict[str, Any]:
         """The endpoint as plain data: the same keys, the address as a string without brackets, IPv6 compressed."""
         return {"name": self.name, "host": str(self.host), "port": self.port}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The group that a host is a member of.
+
+    `local` is where the host itself is reached, as `address:port`, and `seeds` where all members are. `others` are the
+    members but for the host.
+    """
+
+    name: str
+    local: str
+    seeds: tuple[str, ...]
+    others: tuple[Endpoint, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """The group as plain data: the same keys, endpoints as dicts."""
+        return {
+            "name": self.name,
+            "local": self.local,
+            "seeds": list(self.seeds),
+            "others": [other.as_data() for other in self.others],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +115,8 @@ class ReplicationSettings:
 
     `source` is None on the primary and set on every replica. `replicas` are those that replicate from this very host,
     in inventory order. Everything but the primary is `read_only`. `report_host` is how the host names itself to its
-    source.
+    source. In a group nobody replicates from a particular host: there is neither `source` nor `replicas`, and `role`
+    says who begins the group.
     """
 
     name: str
@@ -90,9 +128,10 @@ class ReplicationSettings:
     read_only: bool
     source: Endpoint | None
     replicas: tuple[Endpoint, ...]
+    group: Group | None = None
 
     def as_data(self) -> dict[str, Any]:
-        """The settings as plain data: the same keys, endpoints as dicts, addresses as strings."""
+        """The settings as plain data: the same keys, endpoints as dicts, addresses as strings. `group` in one only."""
         return {
             "name": self.name,
             "role": self.role,
@@ -103,6 +142,7 @@ class ReplicationSettings:
             "read_only": self.read_only,
             "source": None if self.source is None else self.source.as_data(),
             "replicas": [replica.as_data() for replica in self.replicas],
+            **({"group": self.group.as_data()} if self.group else {}),
         }
 
 
@@ -110,8 +150,8 @@ def database_hosts(names: Sequence[str], hostvars: HostVars) -> list[DatabaseHos
     """The database hosts as the inventory describes them: one for each host in `names`, in that order.
 
     Reads of each host: what `address` reads; `mysql_role` (required: primary or replica), `mysql_port` (a port, default
-    3306), `mysql_source` (the inventory name of the host that a replica replicates from; default the primary), and
-    `mysql_server_id` (SERVER_IDS; default `derived_server_id` of the address).
+    3306), `mysql_source` (the inventory name of the host that a replica replicates from; default the primary),
+    `mysql_server_id` (SERVER_IDS; default `derived_server_id` of the address), and `mysql_replication_mode` (MODES).
 
     Raises TopologyError for an empty list, a host that is unknown, listed twice or without a usable address, and a
     value that is missing, of a wrong type or out of range. What the hosts are to each other is for `replication`.
@@ -124,8 +164,9 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
 
     A replica may replicate from another replica (`mysql_source`), as long as every chain ends at the primary.
 
-    Raises TopologyError when there is not exactly one primary, when two hosts share an address or a server_id, and when
-    a `mysql_source` stands on the primary, names no database host, names its own host, or is part of a cycle.
+    Raises TopologyError when there is not exactly one primary, when two hosts share an address or a server_id, when
+    a `mysql_source` stands on the primary, names no database host, names its own host, or is part of a cycle, and when
+    hosts have different modes, or a group has a number of members with which it is no safer.
     """
     primary = _only_primary(hosts)
     refuse_shared_addresses(hosts, "databases")
@@ -137,6 +178,8 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
             "set another mysql_server_id on one of them"
         )
     endpoints = {host.name: Endpoint(host.name, host.address, host.port) for host in hosts}
+    if _only_mode(hosts) == GROUP:
+        return _group(hosts, endpoints)
     sources = {host.name: _source(host, primary, endpoints) for host in hosts if host is not primary}
     _refuse_cycles(sources, primary)
     replicas: dict[str, list[Endpoint]] = {host.name: [] for host in hosts}
@@ -156,6 +199,67 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
         )
         for host in hosts
     }
+
+
+def _only_mode(hosts: Sequence[DatabaseHost]) -> str:
+    first = hosts[0]
+    other = next((host for host in hosts if host.mode != first.mode), None)
+    if other:
+        raise TopologyError(
+            f"databases: {first.name} has mysql_replication_mode={first.mode} and {other.name} {other.mode}; "
+            "set the same one for all, in the variables of the group databases"
+        )
+    return first.mode
+
+
+def _group(hosts: Sequence[DatabaseHost], endpoints: Mapping[str, Endpoint]) -> dict[str, ReplicationSettings]:
+    """Settings of the members of a group."""
+    _refuse_size(hosts)
+    sourced = next((host for host in hosts if host.source is not None), None)
+    if sourced:
+        raise TopologyError(
+            f"{sourced.name}: mysql_source is {shown(sourced.source)}, and in a group every host gets everything from "
+            "the group; remove mysql_source, or set mysql_replication_mode=pair for all database hosts"
+        )
+    return {
+        host.name: ReplicationSettings(
+            name=host.name,
+            role=host.role,
+            address=host.address,
+            port=host.port,
+            server_id=host.server_id,
+            report_host=str(host.address),
+            read_only=host.role != "primary",
+            source=None,
+            replicas=(),
+            group=Group(
+                name=GROUP_NAME,
+                local=str(endpoints[host.name]),
+                seeds=tuple(map(str, endpoints.values())),
+                others=tuple(endpoint for name, endpoint in endpoints.items() if name != host.name),
+            ),
+        )
+        for host in hosts
+    }
+
+
+def _refuse_size(hosts: Sequence[DatabaseHost]) -> None:
+    """A group decides by majority: what that needs is said with the number."""
+    count = len(hosts)
+    there = f"databases: mysql_replication_mode is group for {listed(h.name for h in hosts)}"
+    if count < GROUP_SIZES[0]:
+        raise TopologyError(
+            f"{there}; a group takes writes only while most of its members answer, so that of fewer than "
+            f"{GROUP_SIZES[0]} none may be lost: have {GROUP_SIZES[0]} database hosts, or set "
+            "mysql_replication_mode=pair"
+        )
+    if count % 2 == 0:
+        raise TopologyError(
+            f"{there}; an even number outlives no more losses than one host fewer, and when its halves cannot reach "
+            "each other neither takes writes: add a database host, or take one out"
+        )
+    if count not in GROUP_SIZES:
+        raise TopologyError(f"{there}; MySQL takes at most {GROUP_SIZES[-1]} members: take some out")
 
 
 def derived_server_id(address: Address) -> int:
@@ -231,7 +335,10 @@ def _database_host(host: str, variables: Mapping[str, Any]) -> DatabaseHost:
     else:
         server_id = derived_server_id(found)
     port = port_number(variables.get("mysql_port", DEFAULT_MYSQL_PORT), host, "mysql_port")
-    return DatabaseHost(host, found, port, role, server_id, source)
+    mode = variables.get("mysql_replication_mode", PAIR)
+    if mode not in MODES:
+        raise TopologyError(f"{host}: mysql_replication_mode is {shown(mode)}; write {PAIR} or {GROUP}")
+    return DatabaseHost(host, found, port, role, server_id, source, mode)
 
 
 def _only_primary(hosts: Sequence[DatabaseHost]) -> DatabaseHost:

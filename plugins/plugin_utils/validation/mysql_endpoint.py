@@ -19,6 +19,7 @@ class Variables:
     port: int
     tls: Mapping[str, Any]
     max_lag: float
+    mode: str = "pair"
     reopen: bool = False
     peers: Sequence[Mapping[str, Any]] = ()
     ca: str = ""

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
 
-from mysql_endpoint.state import State, not_primary, not_replica, utc_now
+from mysql_endpoint.modes import MODES, Mode
+from mysql_endpoint.state import State, utc_now
 
 OK, UNAVAILABLE = "200 OK", "503 Service Unavailable"
 
@@ -45,11 +46,11 @@ def respond(head: bytes, answer: Callable[[str], bytes]) -> bytes:
     return found[: found.index(b"\r\n\r\n") + 4] if method == "HEAD" else found
 
 
-def answers(get: Callable[[], State], max_lag: float) -> Callable[[str], bytes]:
+def answers(get: Callable[[], State], max_lag: float, mode: Mode = MODES["pair"]) -> Callable[[str], bytes]:
     """The function from a path to its answer. `get` returns the state or raises ServerError."""
     reasons: dict[str, Callable[[State], str]] = {
-        "/primary": not_primary,
-        "/replica": lambda state: not_replica(state, max_lag),
+        "/primary": mode.not_primary,
+        "/replica": lambda state: mode.not_replica(state, max_lag),
         "/readable": lambda state: "",
     }
 

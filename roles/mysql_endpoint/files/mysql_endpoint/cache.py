@@ -10,7 +10,8 @@ from typing import NoReturn
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
 
 from mysql_endpoint.journal import Journal
-from mysql_endpoint.state import State, summary
+from mysql_endpoint.modes import MODES, Mode
+from mysql_endpoint.state import State
 
 MAX_AGE = 0.1
 """Seconds for which requests share an answer of the server."""
@@ -25,8 +26,8 @@ class StateCache:
     A request waits no longer than TIMEOUT, even where a query hangs.
     """
 
-    def __init__(self, read: Callable[[], State]) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[], State], mode: Mode = MODES["pair"]) -> None:
+        self._read, self._mode = read, mode
         self._changed = threading.Condition()
         self._wanted = False
         self._queried = float("-inf")
@@ -61,4 +62,6 @@ class StateCache:
             with self._changed:
                 self._queried, self._result = queried, result
                 self._changed.notify_all()
-            journal.note(summary(result) if isinstance(result, State) else f"MySQL does not answer: {result}")
+            journal.note(
+                self._mode.summary(result) if isinstance(result, State) else f"MySQL does not answer: {result}"
+            )

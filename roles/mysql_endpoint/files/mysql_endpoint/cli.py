@@ -18,6 +18,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server impo
 
 from mysql_endpoint.answers import answers
 from mysql_endpoint.cache import TIMEOUT, StateCache
+from mysql_endpoint.modes import MODES
 from mysql_endpoint.server import HttpServer
 from mysql_endpoint.state import read_state
 from mysql_endpoint.systemd import kept_listener, notify
@@ -39,6 +40,7 @@ def arguments() -> argparse.Namespace:
         parser.add_argument("--mysql-user", required=True)
         parser.add_argument("--ca", required=True, help="PEM file that the others' endpoints are verified with")
         parser.add_argument("--peer", action="append", default=[], help="NAME,ADDRESS,PORT")
+        parser.add_argument("--mode", required=True, choices=list(MODES))
         return parser.parse_args()
     parser = argparse.ArgumentParser(
         prog="mysql-endpoint", description="Answers over HTTP what the MySQL server of this host is."
@@ -49,6 +51,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--key", default="", help="PEM file")
     parser.add_argument("--mysql-socket", required=True)
     parser.add_argument("--mysql-user", required=True)
+    parser.add_argument("--mode", required=True, choices=list(MODES))
     parser.add_argument("--max-lag", type=float, required=True, help="seconds that a replica may be behind")
     return parser.parse_args()
 
@@ -75,11 +78,15 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     if getattr(options, "command", "") == REOPEN:
         # Here, because health checks wait while the service that answers them starts.
-        from mysql_endpoint.reopen import Peer, reopener
+        from mysql_endpoint import joining, reopen
 
-        peers = [Peer.parse(peer) for peer in options.peer]
+        watchers: dict[str, Callable[..., reopen.Reopener | joining.Joiner]] = {
+            "pair": reopen.reopener,
+            "group": joining.joiner,
+        }
+        peers = [reopen.Peer.parse(peer) for peer in options.peer]
         notify("READY=1")
-        reopener(options.mysql_socket, options.mysql_user, peers, options.ca).run()
+        watchers[options.mode](options.mysql_socket, options.mysql_user, peers, options.ca).run()
     certificate = Certificate(options.certificate, options.key)
     try:
         certificate.load()
@@ -98,11 +105,12 @@ def main() -> int:
         )
 
     queries = connection(TIMEOUT)
-    cache = StateCache(lambda: read_state(queries))
+    mode = MODES[options.mode]
+    cache = StateCache(lambda: read_state(queries), mode)
     start(cache.run, "query")
     # Without a timeout: a commit waits for its replica as long as the server is configured to.
     start(HeartbeatWriter(connection(None)).run, "heartbeat")
     notify("READY=1")
-    server = HttpServer(listener, certificate, answers(cache.get, options.max_lag))
+    server = HttpServer(listener, certificate, answers(cache.get, options.max_lag, mode))
     asyncio.run(server.run(lambda: notify("WATCHDOG=1")))
     return 1

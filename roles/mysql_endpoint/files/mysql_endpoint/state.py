@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch, heartbeat, role_lock
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch, group, heartbeat, role_lock
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.epoch import Epoch
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.heartbeat import UTC, Heartbeat
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import LockError
@@ -57,6 +58,10 @@ class State:
     gtid_received: str = ""
     epoch: Epoch | None = None
     """Which server was made the primary last."""
+    group: View | None = None
+    """What it says of its group. None where it is none that belongs into one."""
+    heartbeat_age: float | None = None
+    """Seconds since the heartbeat was written, by this host's clock."""
 
     @property
     def writable(self) -> bool:
@@ -83,6 +88,7 @@ class State:
             "gtid_executed": self.gtid_executed,
             "gtid_received": self.gtid_received,
             "epoch": self.epoch and self.epoch.as_data(),
+            "group": self.group and self.group.as_data(),
             "lock": lock_data(now.timestamp()),
             "reopen": None if self.writable else reopen_data(),
         }
@@ -133,6 +139,7 @@ def state_of(
     heartbeats: Sequence[Heartbeat],
     now: datetime,
     recorded: Epoch | None = None,
+    view: View | None = None,
 ) -> State:
     """What the rows together say. `now` is this host's clock, `written` of a heartbeat that of its source's host."""
     state = State(
@@ -144,6 +151,8 @@ def state_of(
         semi_sync_replicas=semi_sync.replicas,
         gtid_executed=one_line(server["gtid_executed"]),
         epoch=recorded,
+        group=view,
+        gtid_received=view.received if view else "",
     )
     if channels:
         state = replace(
@@ -155,11 +164,17 @@ def state_of(
             gtid_received=",".join(filter(None, (one_line(channel["received"] or "") for channel in channels))),
         )
     if state.writable:
-        return replace(state, heartbeat=next((h for h in heartbeats if h.server_uuid == state.server_uuid), None))
-    latest = heartbeat.latest(heartbeats, [channel["uuid"] for channel in channels])
+        own = next((each for each in heartbeats if each.server_uuid == state.server_uuid), None)
+        return replace(state, heartbeat=own, heartbeat_age=age(own, now) if own else None)
+    sources = [channel["uuid"] for channel in channels] or ([view.primary] if view else [])
+    latest = heartbeat.latest(heartbeats, sources)
     if latest is None:
         return state
-    return replace(state, heartbeat=latest, lag=round((now - latest.written).total_seconds(), 3))
+    return replace(state, heartbeat=latest, lag=age(latest, now), heartbeat_age=age(latest, now))
+
+
+def age(beat: Heartbeat, now: datetime) -> float:
+    return round((now - beat.written).total_seconds(), 3)
 
 
 def utc_now() -> datetime:
@@ -170,7 +185,9 @@ def read_state(server: Server) -> State:
     """Ask the server. ServerError if it does not answer."""
     (row,) = server.rows(SERVER)
     recorded = epoch.read(server)
-    return state_of(row, server.rows(CHANNELS), read_semi_sync(server), heartbeat.read(server), utc_now(), recorded)
+    view = group.read(server)
+    channels, semi_sync = server.rows(CHANNELS), read_semi_sync(server)
+    return state_of(row, channels, semi_sync, heartbeat.read(server), utc_now(), recorded, view)
 
 
 def not_primary(state: State) -> str:

@@ -7,16 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import CONNECTION_LOST, NOT_SUPERVISED
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.cloning import Cloning
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Channel, Endpoint
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.donor import resolvable
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.observe import (
     observe,
     observe_channel,
     observe_source,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.plan import (
-    READ_ONLY,
     Intent,
     Plan,
     plan,
@@ -27,7 +25,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import (
     Reason,
     ReasonError,
-    mysql_error,
     reason,
 )
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError, text
@@ -40,10 +37,6 @@ class Code(str, Enum):
     """Why a plan could not be carried out."""
 
     STATEMENT = "convergence.statement"
-    NO_NAME = "convergence.no_name"
-    NOT_CLONED = "convergence.not_cloned"
-    CLONE_INCOMPLETE = "convergence.clone_incomplete"
-    SERVICE = "convergence.service"
     DOES_NOT_RUN = "convergence.does_not_run"
 
 
@@ -124,49 +117,8 @@ class Convergence:
 
     def _clone(self, statement: Statement) -> None:
         """Copy the data, and wait for the server to come back with it."""
-        source = str(self.wanted)
         host = self.wanted.host if self.wanted else ""
-        try:
-            with resolvable(host):
-                self.server.patient(self.clone_timeout).rows(statement.sql, statement.values)
-        except OSError as error:
-            raise ReasonError(reason(Code.NO_NAME, source=source, error=str(error))) from error
-        except ServerError as error:
-            if error.number == NOT_SUPERVISED:
-                self._service("restart")
-            # The connection may break before the answer comes: the server shuts down to start with the new data.
-            elif error.number not in CONNECTION_LOST:
-                self.server.rows(READ_ONLY.sql)
-                answer = mysql_error(error.number, str(error))
-                raise ReasonError(reason(Code.NOT_CLONED, source=source, error=answer)) from error
-        self.server.close()
-        missing = self._clone_is_missing()
-        if missing:
-            # Nothing has started the server again; or something is at it still, and then this waits for that.
-            self._service("start")
-            missing = self._clone_is_missing()
-        if missing:
-            raise ReasonError(reason(Code.CLONE_INCOMPLETE, source=source, error=missing))
-
-    def _clone_is_missing(self) -> str:
-        """Why the server does not run with the cloned data in time, empty when it does."""
-        deadline = time.monotonic() + self.timeout
-        while True:
-            try:
-                status = self.server.rows("SELECT STATE, ERROR_MESSAGE FROM performance_schema.clone_status")[0]
-                if status["STATE"] == "Completed":
-                    return ""
-                missing = f"CLONE is in the state {status['STATE']}: {status['ERROR_MESSAGE'] or 'no error was given'}"
-            except ServerError as error:
-                missing = str(error)
-            if time.monotonic() > deadline:
-                return missing
-            time.sleep(POLL_SECONDS)
-
-    def _service(self, verb: str) -> None:
-        """Start the server where nothing else does."""
-        if error := self.control(verb):
-            raise ReasonError(reason(Code.SERVICE, verb=verb, error=error))
+        Cloning(self.server, self.control, self.timeout, self.clone_timeout).run(statement, str(self.wanted), host)
 
     def _wait_until_running(self) -> None:
         """Return as soon as receiver and applier run; fail as soon as it is clear that they will not.

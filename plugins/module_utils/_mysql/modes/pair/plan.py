@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.cloning import Donor, clone_statements
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import REFUSED_FOR_GOOD
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import (
     Channel,
@@ -18,7 +19,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
     change_source,
     shown,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.donor import donor_name
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.state import Local, Source, Unreachable
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import (
     Reason,
@@ -26,7 +26,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons imp
     mysql_error,
     reason,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Secret, Statement
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Statement
 
 
 class Code(str, Enum):
@@ -211,14 +211,7 @@ def _provision(wanted: Endpoint, local: Local, source: Source, intent: Intent) -
     """Replace the data by the source's, then replicate from where the copy ends."""
     _refuse_clone(wanted, local, source, intent)
     user, password = intent.donor_account or (wanted.user, wanted.password)
-    donor = donor_name(wanted.host)
-    clone = Statement(
-        f"CLONE INSTANCE FROM %s@%s:{wanted.port} IDENTIFIED BY %s REQUIRE {'SSL' if wanted.tls else 'NO SSL'}",
-        (user, donor, Secret(password)),
-        clones=True,
-    )
-    donors = Statement("SET GLOBAL clone_valid_donor_list = %s", (f"{donor}:{wanted.port}",))
-    trust = (Statement("SET GLOBAL clone_ssl_ca = %s", (wanted.ca,)),) if wanted.ca else ()
+    clone = clone_statements(Donor(wanted.host, wanted.port, user, password, tls=wanted.tls, ca=wanted.ca))
     # Reset first: if CLONE is interrupted after it has dropped the data, this is a server with neither channel nor
     # databases, which the next run provisions.
     reset = (STOP, RESET) if local.channel else ()
@@ -227,7 +220,7 @@ def _provision(wanted: Endpoint, local: Local, source: Source, intent: Intent) -
     drop = (READ_ONLY_BUT_FOR_ROOT,) if local.schemas else ()
     return _plan(
         local,
-        (*reset, donors, *trust, *drop, clone, change_source(wanted.options), START),
+        (*reset, *clone[:-1], *drop, clone[-1], change_source(wanted.options), START),
         {
             "replication": f"from {local.channel.endpoint}" if local.channel else "none",
             "data": ", ".join(local.schemas) or "no databases",

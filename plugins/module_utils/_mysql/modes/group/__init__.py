@@ -1,0 +1,1 @@
+"""A group with a single primary, which elects another one by itself (Group Replication)."""
