@@ -12,7 +12,8 @@ description:
     replica may become the primary without its source's help, and how its source is to be fenced.
   - Every guard that does not hold is a refusal. P(foobar.webstack.reasons#filter) makes a sentence of it, which says
     what is missing, what could be lost, and what to add where that may be overridden.
-positional: databases, application, everyone, candidate, powered_off, accepted_loss, accepted_errant, margin, recover
+positional: databases, application, everyone, candidate, powered_off, accepted_loss, accepted_errant, margin, recover,
+  mode
 options:
   _input:
     description:
@@ -60,6 +61,13 @@ options:
         candidate, too, and what is to be done by another playbook is named.
     type: bool
     default: false
+  mode:
+    description:
+      - V(pair) or V(group). A group elects its primary by itself, so that only one without a majority is begun anew, by
+        a host that has all that is known; O(powered_off) may then name several hosts, with commas.
+    type: str
+    choices: [pair, group]
+    default: pair
 """
 
 EXAMPLES = r"""
@@ -121,9 +129,27 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.failover import (
+    Verdict as VerdictOnGroup,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.failover import (
+    decide as failover_in_group,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.recover import (
+    decide as recovery_in_group,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.case import Request
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import Verdict
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import decide as failover
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.recover import decide as recovery
+
+DECISIONS: dict[tuple[str, bool], Callable[[Mapping[str, Any], Request], Verdict | VerdictOnGroup]] = {
+    ("pair", False): failover,
+    ("pair", True): recovery,
+    ("group", False): failover_in_group,
+    ("group", True): recovery_in_group,
+}
+"""By the mode, and whether whatever brings the databases back is asked for."""
 
 
 def mysql_failover(
@@ -137,6 +163,7 @@ def mysql_failover(
     accepted_errant: str = "",
     margin: float = 1,
     recover: bool = False,
+    mode: str = "pair",
 ) -> dict[str, Any]:
     """The verdict as data; AnsibleFilterError where a value is not valid."""
     try:
@@ -150,7 +177,7 @@ def mysql_failover(
             accepted_errant=accepted_errant,
             margin=float(margin),
         )
-        decide = recovery if recover else failover
+        decide = DECISIONS[mode, recover]
         return decide({name: found for name, found in evidence.items() if "role" in found}, request).as_data()
     except ValueError as error:
         raise AnsibleFilterError(f"failover: {error}") from error

@@ -31,11 +31,16 @@ options:
       - V(new) for a server that has no data yet.
       - V(restarted) for one that took writes until the caller restarted it.
       - V(failover) for one of which C(foobar.webstack.mysql_failover) has decided that it takes over. If it is a
-        replica, it first applies all that it has received, and is none afterwards.
+        replica, it first applies all that it has received, and is none afterwards. In a group it begins the group anew.
       - V(drain) for a replica that is only to apply all that it has received. It stays one, and takes no writes.
     type: str
     choices: [new, restarted, failover, drain]
     default: new
+  mode:
+    description: Whether the server is one of a pair or a member of a group (V(mysql_replication_mode) of the stack).
+    type: str
+    choices: [pair, group]
+    default: pair
   semi_sync:
     description: Whether commits wait for a replica. Not set on a server that has no data yet.
     type: bool
@@ -127,6 +132,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import role_lock
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.promotion import (
+    Promotion as PromotionInGroup,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.promotion import Occasion, Promotion
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import LockError
@@ -136,6 +144,8 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server impo
     Server,
     ServerError,
 )
+
+PROMOTIONS: dict[str, type[Promotion]] = {"pair": Promotion, "group": PromotionInGroup}
 
 PATIENCE = 5
 """Seconds for another server's answer."""
@@ -179,6 +189,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "reason": {"type": "str", "choices": [occasion.value for occasion in Occasion], "default": "new"},
+            "mode": {"type": "str", "choices": list(PROMOTIONS), "default": "pair"},
             "semi_sync": {"type": "bool", "default": True},
             "wait_no_replica": {"type": "bool"},
             "others": {
@@ -203,7 +214,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    promotion = Promotion(
+    promotion = PROMOTIONS[params["mode"]](
         server=Server.local(params["login_unix_socket"], params["login_user"], params["timeout"] + PATIENCE),
         occasion=Occasion(params["reason"]),
         others=lambda: writing(params),

@@ -16,6 +16,7 @@ description:
   - First it looks at both and refuses if something would go wrong. Then it lets this server take no more writes, waits
     until the candidate has every transaction, turns the replication round, and lets the candidate take writes.
   - If a step fails, all is taken back, and this server takes writes again. At no time do both.
+  - In a group, the group does all that in one step.
   - A transaction that has written and is open for longer than O(max_transaction) is a reason to refuse. A younger one
     is rolled back, with an error for the client that commits it.
 attributes:
@@ -28,6 +29,11 @@ attributes:
 extends_documentation_fragment:
   - foobar.webstack.mysql
 options:
+  mode:
+    description: Whether the server is one of a pair or a member of a group (V(mysql_replication_mode) of the stack).
+    type: str
+    choices: [pair, group]
+    default: pair
   candidate_host:
     description: Address of the replica.
     type: str
@@ -131,23 +137,32 @@ warning_reasons:
   elements: dict
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import role_lock
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.exchange import (
+    Exchange as ExchangeInGroup,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.exchange import (
+    prepare as prepare_in_group,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import CHANNEL_OPTIONS, Endpoint
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.exchange import Exchange, prepare
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import LockError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError
 
+PREPARE: dict[str, Callable[..., Exchange | ExchangeInGroup]] = {"pair": prepare, "group": prepare_in_group}
+
 PATIENCE = 10
 """Seconds for an answer; longer than any statement here waits."""
 
 
-def exchange(params: dict[str, Any]) -> Exchange:
+def exchange(params: dict[str, Any]) -> Exchange | ExchangeInGroup:
     """The two servers, looked at."""
-    return prepare(
+    return PREPARE[params["mode"]](
         Server.local(params["login_unix_socket"], params["login_user"], PATIENCE),
         Endpoint.of(params, source="candidate_", tls=""),
         user=params["user"],
@@ -163,6 +178,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
+            "mode": {"type": "str", "choices": list(PREPARE), "default": "pair"},
             "candidate_host": {"type": "str", "required": True},
             "candidate_port": {"type": "int", "default": 3306},
             "user": {"type": "str", "required": True},
