@@ -240,3 +240,56 @@ def test_tls_is_required_where_there_is_a_certificate(render):
 
 def test_the_same_data_gives_the_same_file(render):
     assert render(SOURCE) == render(SOURCE)
+
+
+MEMBER = {key: value for key, value in SOURCE.items() if key not in ("source", "replicas")} | {
+    "group": {
+        "name": "5bf0ef8f-9d6c-4a3e-8a44-6a1c9f3b6e0d",
+        "local": "198.18.0.31:3306",
+        "seeds": ["198.18.0.31:3306", "198.18.0.32:3306", "[2001:db8::33]:3306"],
+        "others": [
+            {"name": "db2", "host": "198.18.0.32", "port": 3306},
+            {"name": "db3", "host": "2001:db8::33", "port": 3306},
+        ],
+    }
+}
+GROUP = {"mysql_replication_mode": "group"}
+STATED = {
+    "group_name": "5bf0ef8f-9d6c-4a3e-8a44-6a1c9f3b6e0d",
+    "local_address": "198.18.0.31:3306",
+    "group_seeds": '"198.18.0.31:3306,198.18.0.32:3306,[2001:db8::33]:3306"',
+    "communication_stack": "MYSQL",
+    "single_primary_mode": "ON",
+    "paxos_single_leader": "ON",
+    "start_on_boot": "OFF",
+    "bootstrap_group": "OFF",
+    "consistency": "BEFORE_ON_PRIMARY_FAILOVER",
+    "member_expel_timeout": "0",
+    "unreachable_majority_timeout": "10",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "tls"),
+    [
+        (TLS, {"ssl_mode": "VERIFY_IDENTITY", "recovery_ssl_verify_server_cert": "ON", "recovery_use_ssl": "ON"}),
+        ({}, {"ssl_mode": "REQUIRED", "recovery_ssl_verify_server_cert": "OFF", "recovery_use_ssl": "ON"}),
+    ],
+    ids=["tls", "without"],
+)
+def test_a_member_of_a_group(render, parser, variables, tls):
+    """Everything that a group rests on is stated: defaults differ by release, and are the wrong ones."""
+    text = render(MEMBER, **GROUP, **variables)
+    found = options(text)
+    assert found.items() >= {f"loose_group_replication_{name}": value for name, value in (STATED | tls).items()}.items()
+    assert "plugin_load_add = group_replication.so" in text
+    assert (found["super_read_only"], found["loose_rpl_semi_sync_source_enabled"]) == ("ON", "OFF")
+    result = parser(
+        ["mysqld", "--defaults-file=/webstack.cnf", "--validate-config", "--log-error-verbosity=2"],
+        {"/webstack.cnf": text},
+    )
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+def test_a_pair_says_nothing_of_groups(render):
+    assert "group_replication" not in render(SOURCE)

@@ -1,0 +1,196 @@
+"""What makes a server a member on its host, with servers that only remember what they were asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import group
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group import convergence, exchange, promotion
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.plan import Intent
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.state import Account, Local, Peer
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.promotion import Occasion
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Statement
+from group_views import ALONE, GROUP, A, B, view
+
+ACCOUNT = Account("replication", "secret")
+DB2 = Peer("db2", "198.18.0.32")
+
+
+class Remembering(Server):
+    """Remembers the statements, and fails with the errors that it was given by their beginning."""
+
+    def __init__(self, fails: dict[str, ServerError] | None = None, answers: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self.executed: list[str] = []
+        self.fails, self.answers = fails or {}, answers or {}
+
+    def patient(self, timeout: float) -> Server:
+        return self
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        self.executed.append(str(Statement(statement, tuple(values))))
+        for beginning, error in self.fails.items():
+            if statement.startswith(beginning):
+                raise error
+        return next((rows for beginning, rows in self.answers.items() if statement.startswith(beginning)), [])
+
+
+@pytest.fixture
+def member(monkeypatch: pytest.MonkeyPatch) -> Callable[..., convergence.Convergence]:
+    """A convergence of a server that is what `local` says, in a group as `peers` say, and then ONLINE."""
+
+    def make(local: Local, peers: list[Peer], server: Server | None = None, **more: Any) -> convergence.Convergence:
+        monkeypatch.setattr(convergence, "POLL_SECONDS", 0.0)
+        monkeypatch.setattr(convergence, "observe", lambda _server: local)
+        monkeypatch.setattr(convergence, "observe_peer", lambda peer, _server: peer)
+        monkeypatch.setattr(group, "read", lambda _server: after)
+        after, intent = more.pop("after", view(own=B)), more.pop("intent", Intent(ACCOUNT))
+        return convergence.Convergence(
+            server=server or Remembering(),
+            peers=peers,
+            ask=lambda _peer: Remembering(),
+            intent=intent,
+            control=lambda _verb: "",
+            timeout=0.2,
+            clone_timeout=1,
+            **more,
+        )
+
+    return make
+
+
+HELD = GtidSet.parse(f"{GROUP}:1-10")
+LOCAL = Local("9.7.4", B, replace(ALONE, own=B), HELD, schemas=("guestbook",), account=ACCOUNT)
+SERVING = replace(
+    DB2, server_uuid=A, version="9.7.4", state=group.MemberState.ONLINE, majority=True, primary=True, held=HELD
+)
+IDLE = replace(SERVING, state=group.MemberState.OFFLINE, majority=False, primary=False)
+OFF = "SET GLOBAL group_replication_bootstrap_group = OFF"
+START = "START GROUP_REPLICATION"
+
+
+def test_it_joins_and_hides_the_password(member: Callable[..., convergence.Convergence]) -> None:
+    """Bootstrap is switched off first: whatever somebody has set by hand, it does not begin a second group."""
+    run = member(replace(LOCAL, account=None), [SERVING])
+    run.converge()
+    assert run.executed[-2:] == [OFF, START]
+    assert run.executed[0].startswith(
+        "CHANGE REPLICATION SOURCE TO SOURCE_USER = 'replication', SOURCE_PASSWORD = '***"
+    )
+    assert "secret" not in str(run.executed)
+
+
+def test_a_member_stays_as_it_is(member: Callable[..., convergence.Convergence]) -> None:
+    run = member(replace(LOCAL, view=view(own=B)), [], after=view(own=B))
+    assert run.converge().steps == ()
+    assert run.executed == []
+
+
+def test_a_new_member_is_copied_first(member: Callable[..., convergence.Convergence]) -> None:
+    server = Remembering(answers={"SELECT STATE": [{"STATE": "Completed", "ERROR_MESSAGE": ""}]})
+    new = replace(LOCAL, schemas=(), executed=GtidSet(), account=None)
+    run = member(new, [SERVING], server, clone_account=Account("clone", "hush"), ca="/ca.pem")
+    run.converge()
+    assert [done.split(" ")[0] for done in run.executed] == ["SET", "SET", "CLONE", "CHANGE", "SET", "START"]
+    assert "'clone'@'198.18.0.32':3306" in run.executed[2]
+    assert "hush" not in str(run.executed)
+
+
+def test_it_waits_for_who_begins_and_says_so_in_the_end(member: Callable[..., convergence.Convergence]) -> None:
+    run = member(LOCAL, [IDLE])
+    with pytest.raises(ReasonError) as raised:
+        run.converge()
+    assert raised.value.reasons[0].code.value == "membership.no_group"
+    rehearsal = member(LOCAL, [IDLE], intent=Intent(ACCOUNT, rehearsal=True))
+    assert rehearsal.converge().steps
+    assert rehearsal.executed == []
+
+
+@pytest.mark.parametrize("fails", [{}, {START: ServerError(3092, "no")}])
+def test_whoever_begins_ends_that_whatever_happens(
+    member: Callable[..., convergence.Convergence], fails: dict[str, ServerError]
+) -> None:
+    server = Remembering(fails)
+    run = member(LOCAL, [IDLE], server, intent=Intent(ACCOUNT, first=True), after=view(own=A))
+    if fails:
+        with pytest.raises(ReasonError):
+            run.converge()
+    else:
+        run.converge()
+        assert run.writable
+    assert server.executed == ["SET GLOBAL group_replication_bootstrap_group = ON", START, OFF]
+
+
+def test_one_that_fails_after_it_has_joined_is_said(member: Callable[..., convergence.Convergence]) -> None:
+    run = member(LOCAL, [SERVING], after=view(own=A, a="ERROR"))
+    with pytest.raises(ReasonError) as raised:
+        run.converge()
+    assert raised.value.reasons[0].code.value == "membership.not_online"
+
+
+STATE = {"writable": False, "role": "read_only", "channel": None, "semi_sync_source": False, "epoch": None}
+
+
+def promote(
+    monkeypatch: pytest.MonkeyPatch, seen: View | None, writing: Sequence[str] = (), **more: Any
+) -> tuple[promotion.Promotion, list[str]]:
+    views = [seen, view()]
+    monkeypatch.setattr(promotion, "observe", lambda _server: STATE)
+    monkeypatch.setattr(group, "read", lambda _server: views.pop(0) if len(views) > 1 else views[0])
+    server = Remembering(answers={"SELECT @@GLOBAL.super_read_only": [{"value": 0}]})
+    run = promotion.Promotion(server, more.pop("occasion", Occasion.FAILOVER), lambda: writing, **more)
+    return run, server.executed
+
+
+def test_a_group_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, executed = promote(monkeypatch, ALONE)
+    assert run.promote() is None
+    assert executed[:3] == ["SET GLOBAL group_replication_bootstrap_group = ON", START, OFF]
+    run, executed = promote(monkeypatch, view(a="ERROR", primary=""))
+    run.promote()
+    assert executed[0] == "STOP GROUP_REPLICATION"
+    run, executed = promote(monkeypatch, ALONE, check=True)
+    run.promote()
+    assert executed == []
+    assert len(run.statements) == 3
+
+
+@pytest.mark.parametrize("seen", [view(), view(own=B)])
+def test_a_group_with_a_majority_is_not(monkeypatch: pytest.MonkeyPatch, seen: View) -> None:
+    run, executed = promote(monkeypatch, seen)
+    assert run.promote() is None
+    assert executed == []
+
+
+def test_nor_beside_another_that_takes_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the primary of the majority that this host does not reach."""
+    run, executed = promote(monkeypatch, ALONE, ["db2"])
+    with pytest.raises(ReasonError, match="other_takes_writes"):
+        run.promote()
+    assert executed == []
+
+
+def test_a_restarted_member_is_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, executed = promote(monkeypatch, ALONE, occasion=Occasion.RESTARTED)
+    assert run.promote() is None
+    assert executed == []
+
+
+def test_the_group_moves_the_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group, "read", lambda _server: view())
+    server = Remembering()
+    forward = Endpoint("198.18.0.32", 3306, "r", "p")
+    found = exchange.prepare(server, forward, timeout=10, lock_timeout=2, max_transaction=10, max_lag=2)
+    found.run()
+    assert server.executed[-1] == f"SELECT group_replication_set_as_primary('{B}', 2) AS said"
+    server.fails["SELECT group_replication_set"] = ServerError(3910, "no")
+    with pytest.raises(ReasonError, match="failed"):
+        found.run()
