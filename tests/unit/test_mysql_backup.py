@@ -34,7 +34,7 @@ from mysql_backup.plan import (
 from mysql_backup.repository import tag
 from mysql_backup.restore import refuse_copied_empty
 from mysql_backup.swap import select as select_tables
-from mysql_backup.turn import Server, turn
+from mysql_backup.turn import Membership, Server, membership, turn
 
 PACKAGE = Path(__file__).resolve().parents[2] / "roles/mysql_backup/files/mysql_backup"
 numbers = st.frozensets(st.integers(1, 30))
@@ -488,3 +488,29 @@ def test_a_backup_without_the_rows_of_a_table_ends_in_an_error():
 @pytest.mark.parametrize(("databases", "tables"), [(("stock",), ()), (("shop",), ("orders",))])
 def test_others_are(databases, tables):
     refuse_copied_empty(["shop.legacy"], databases, tables)
+
+
+def group_rows(own: str, *states: str) -> list[dict[str, str]]:
+    """A group of three with its primary first, as `own` (a number) sees it."""
+    return [
+        {"own": str(int(str(n) == own)), "state": state, "role": "SECONDARY" if n else "PRIMARY"}
+        for n, state in enumerate(states)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (group_rows("0", "ONLINE", "ONLINE", "ONLINE"), Membership(primary=True, online=True, others=2)),
+        (group_rows("1", "ONLINE", "ONLINE", "RECOVERING"), Membership(online=True, others=1)),
+        (group_rows("1", "ONLINE", "RECOVERING", "ONLINE"), Membership(others=2)),
+        (group_rows("0", "ONLINE", "UNREACHABLE", "UNREACHABLE"), Membership(primary=True)),
+        (group_rows("1", "UNREACHABLE", "ONLINE", "UNREACHABLE"), Membership()),
+        ([{"own": "1", "state": "ERROR", "role": ""}], Membership()),
+        ([{"own": "0", "state": "OFFLINE", "role": ""}], None),
+        ([], None),
+    ],
+)
+def test_a_member_of_a_group(rows: list[dict[str, str]], expected: Membership | None) -> None:
+    """Red for one without a majority that makes backups: nobody is told of what it lacks."""
+    assert membership(rows) == expected

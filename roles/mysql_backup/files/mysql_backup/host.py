@@ -19,10 +19,16 @@ from mysql_backup.plan import ArchivedLog, Base, clock
 from mysql_backup.programs import Mysql
 from mysql_backup.repository import Repository
 from mysql_backup.settings import Settings
-from mysql_backup.turn import Server, turn
+from mysql_backup.turn import Server, membership, turn
 
 STREAM_SERVER_ID = 4294967200
 """The server_id of the stream of binary logs, by which it is told from a replica."""
+
+GROUP = (
+    "SELECT MEMBER_ID = @@server_uuid AS own, MEMBER_STATE AS state, MEMBER_ROLE AS role"
+    " FROM performance_schema.replication_group_members"
+)
+"""Asked on a server that has the group's channels, because its account may read the table only there."""
 
 
 class Host:
@@ -82,7 +88,20 @@ class Host:
             "SELECT JSON_ARRAY(@@server_uuid, NOT (@@read_only OR @@super_read_only), @@GLOBAL.gtid_executed,"
             " @@version)"
         )[0]
-        channels = [row for row in self.mysql.table("SHOW REPLICA STATUS") if row.get("Source_Host")]
+        statuses = [row for row in self.mysql.table("SHOW REPLICA STATUS") if row.get("Source_Host")]
+        channels = [row for row in statuses if not row.get("Channel_Name", "").startswith("group_replication")]
+        member = membership(self.mysql.table(GROUP)) if len(channels) < len(statuses) else None
+        if member:
+            return Server(
+                writable=bool(writable) and member.primary and member.online,
+                channel=not member.primary,
+                receiver=member.online,
+                applier=member.online,
+                replicas=member.others,
+                server_uuid=uuid,
+                gtid_executed=executed,
+                version=version,
+            )
         attached = [row for row in self.mysql.table("SHOW REPLICAS") if row["Server_Id"] != str(STREAM_SERVER_ID)]
         return Server(
             writable=bool(writable),

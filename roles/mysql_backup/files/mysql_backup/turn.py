@@ -5,6 +5,7 @@ Hosts do not talk to each other: each looks at its own server, and at what other
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -31,6 +32,30 @@ class Server:
     def rank(self) -> int:
         """The order in which servers are chosen where one of them is enough; 2 is not fit for a backup."""
         return 0 if self.replicates else 1 if self.writable else 2
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A host's server as a member of a group (Group Replication)."""
+
+    primary: bool = False
+    online: bool = False
+    """Whether it is in the group, with most of its members."""
+    others: int = 0
+    """How many other members are online."""
+
+
+def membership(rows: Sequence[Mapping[str, str]]) -> Membership | None:
+    """What the members' rows say, each with `own`, `state` and `role`; None for a server that is in no group."""
+    own = next((row for row in rows if row["own"] == "1"), None)
+    if own is None:
+        return None
+    present = sum(row["state"] in ("ONLINE", "RECOVERING") for row in rows)
+    return Membership(
+        primary=own["role"] == "PRIMARY",
+        online=own["state"] == "ONLINE" and 2 * present > len(rows),
+        others=sum(row["state"] == "ONLINE" for row in rows if row is not own),
+    )
 
 
 def turn(server: Server, others_age: float, patience: float) -> tuple[bool, str]:
