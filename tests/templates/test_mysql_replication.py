@@ -266,6 +266,8 @@ STATED = {
     "consistency": "BEFORE_ON_PRIMARY_FAILOVER",
     "member_expel_timeout": "0",
     "unreachable_majority_timeout": "10",
+    # A member that leaves would wait for the end of an attempt of its own to come back.
+    "autorejoin_tries": "0",
 }
 
 
