@@ -28,7 +28,12 @@ GROUP = (
     "SELECT MEMBER_ID = @@server_uuid AS own, MEMBER_STATE AS state, MEMBER_ROLE AS role"
     " FROM performance_schema.replication_group_members"
 )
-"""Asked on a server that has the group's channels, because its account may read the table only there."""
+"""Asked on a server that has the plugin, because its account may read the table only there."""
+
+GROUP_PLUGIN = (
+    "SELECT JSON_ARRAY(COUNT(*)) FROM information_schema.PLUGINS"
+    " WHERE PLUGIN_NAME = 'group_replication' AND PLUGIN_STATUS = 'ACTIVE'"
+)
 
 
 class Host:
@@ -90,7 +95,7 @@ class Host:
         )[0]
         statuses = [row for row in self.mysql.table("SHOW REPLICA STATUS") if row.get("Source_Host")]
         channels = [row for row in statuses if not row.get("Channel_Name", "").startswith("group_replication")]
-        member = membership(self.mysql.table(GROUP)) if len(channels) < len(statuses) else None
+        member = membership(self.mysql.table(GROUP)) if self.mysql.query(GROUP_PLUGIN)[0][0] else None
         if member:
             return Server(
                 writable=bool(writable) and member.primary and member.online,
