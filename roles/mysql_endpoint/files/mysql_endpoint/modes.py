@@ -13,9 +13,10 @@ from mysql_endpoint.state import State
 PROVEN_SECONDS = 5.0
 """How old the last commit of a group's primary may be.
 
-A heartbeat is committed every second, and a commit is what most members have agreed on. The others elect another
-primary when they have heard nothing for 5 s (the group's own failure detector), and not before: so a primary that was
-frozen for so long, or is cut off, has no heartbeat that is young enough, whatever it believes itself.
+A heartbeat is committed every second, and a commit is what most members have agreed on. Of a primary that is silent the
+others elect a successor when they have heard nothing for 5 s (the group's own failure detector), and not before: so one
+that was frozen for so long, or is cut off, has no heartbeat that is young enough, whatever it believes itself. One that
+leaves in order is replaced at once, and this does not show that: while its server takes to end, two may answer.
 """
 
 
