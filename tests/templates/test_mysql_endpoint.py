@@ -150,7 +150,8 @@ def test_arguments(unit: Any) -> None:
         return re.search(r"^ExecStart=(.*)$", unit(**variables), re.MULTILINE)[1]
 
     socket = "--mysql-socket=/run/mysqld/mysqld.sock --mysql-user=mysql-endpoint"
-    assert arguments() == f"/usr/local/sbin/mysql-endpoint --address=* --port=3308 --max-lag=5 {socket}"
+    assert arguments() == f"/usr/local/sbin/mysql-endpoint --mode=pair --address=* --port=3308 --max-lag=5 {socket}"
+    assert " --mode=group " in arguments(mysql_endpoint_mode="group")
     assert arguments(**VARIANTS["TLS"]).endswith(f" --certificate={TLS['certificate']} --key={TLS['key']}")
     assert "--address=2001:db8::31 --port=4000 --max-lag=0.5 " in arguments(**VARIANTS["one address"])
 
