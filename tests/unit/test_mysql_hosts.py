@@ -183,6 +183,36 @@ def test_a_clone_that_fails_is_said(converge: Converge, number: int, verbs: list
         assert server.executed[-1] == "SET GLOBAL super_read_only = ON", "a failed CLONE leaves it read-only"
 
 
+BUSY = ServerError(3862, "Clone Donor Error: 3634 : Too many concurrent clone operations. Maximum allowed - 1.")
+
+
+@pytest.mark.parametrize(("refused", "expected"), [(3, ""), (1000, "cloning.not_cloned")])
+def test_it_waits_for_a_donor_that_is_copied_by_another(converge: Converge, refused: int, expected: str) -> None:
+    """Two replicas are made at once, and a donor copies itself to one at a time: the second gets its copy after it."""
+    answers = [BUSY] * refused
+
+    class Busy(Recorder):
+        def rows(self, statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+            if statement.startswith("CLONE") and answers:
+                raise answers.pop()
+            return super().rows(statement, values)
+
+    server = Busy(
+        {
+            "SELECT STATE": [{"STATE": "Completed", "ERROR_MESSAGE": ""}],
+            "SELECT @@GLOBAL.gtid_executed": [{"value": f"{A}:1-9"}],
+        }
+    )
+    run = converge(FRESH, replace(COPY, channel=None), server=server)
+    if not expected:
+        run.converge()
+        assert [statement.split()[0] for statement in run.executed] == ["SET", "CLONE", "CHANGE", "START"]
+        return
+    with pytest.raises(ReasonError) as raised:
+        run.converge()
+    assert code(raised) == expected
+
+
 def test_a_service_that_does_not_start_is_said(converge: Converge) -> None:
     server = Recorder({}, {"CLONE": ServerError(3707, "no"), "SELECT STATE": ServerError(2003, "no")})
     with pytest.raises(ReasonError) as raised:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.donor import donor_name, resolvable
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import CONNECTION_LOST, NOT_SUPERVISED
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.errors import (
+    CLONE_DONOR,
+    CONNECTION_LOST,
+    NOT_SUPERVISED,
+    TOO_MANY_CLONES,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import (
     ReasonError,
     mysql_error,
@@ -61,6 +66,11 @@ def clone_statements(donor: Donor) -> tuple[Statement, ...]:
     return (donors, *trust, clone)
 
 
+def _is_busy(error: ServerError) -> bool:
+    """Whether it is the donor's refusal of a second copy at the same time: several new replicas, one donor."""
+    return error.number == CLONE_DONOR and f"Clone Donor Error: {TOO_MANY_CLONES} :" in str(error)
+
+
 @dataclass
 class Cloning:
     """A server that is to get another one's data."""
@@ -75,7 +85,7 @@ class Cloning:
         """Copy the data of `source`, whose address is `host`, and wait for the server to come back with it."""
         try:
             with resolvable(host):
-                self.server.patient(self.clone_timeout).rows(statement.sql, statement.values)
+                self._copy(statement)
         except OSError as error:
             raise ReasonError(reason(Code.NO_NAME, source=source, error=str(error))) from error
         except ServerError as error:
@@ -94,6 +104,19 @@ class Cloning:
             missing = self._missing()
         if missing:
             raise ReasonError(reason(Code.CLONE_INCOMPLETE, source=source, error=missing))
+
+    def _copy(self, statement: Statement) -> None:
+        """Execute the statement, as soon as the donor does not copy itself to another server any more."""
+        deadline = time.monotonic() + self.clone_timeout
+        while True:
+            try:
+                self.server.patient(self.clone_timeout).rows(statement.sql, statement.values)
+            except ServerError as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
 
     def _missing(self) -> str:
         """Why the server does not run with the cloned data in time, empty when it does."""

@@ -14,4 +14,10 @@ CONNECTION_LOST = frozenset({2003, 2006, 2013})
 NOT_SUPERVISED = 3707
 """CLONE has copied the data, but nothing starts the server again."""
 
+CLONE_DONOR = 3862
+"""The donor has refused; its own error is in the text."""
+
+TOO_MANY_CLONES = 3634
+"""A donor's own error: it copies itself to one server at a time, and is at it."""
+
 LOCK_TIMEOUT = 1205
