@@ -65,11 +65,12 @@ stack: image ## The whole stack on five fresh hosts: converge, second run withou
 	@$(LOG) "Converge again: nothing may change" molecule idempotence -s default
 	@$(STEP) --last "Check the hosts, and kill servers under load" pytest -v tests/hosts tests/drills/test_faults.py --hosts='ansible://all' --ansible-inventory=$(STACK)
 
-# Drills 1 to 4: HAProxy or keepalived killed, HAProxy hung, host off, gracefully stopped. `make nightly` has all.
-HA_DRILLS = -k 'killed or hangs or off or stopped'
-ha: image ## Two load balancers on six fresh hosts: converge, second run without a change, host checks, each one lost under load
+# Each load balancer's HAProxy or keepalived killed, hung, off, gracefully stopped; the primary's mysqld killed. `make nightly` has all.
+HA_DRILLS = tests/drills/test_load_balancers.py tests/drills/test_group.py -k 'balancers and (killed or hangs or off or stopped) or mysqld_killed'
+HA_KILLS = 1
+ha: image ## Nine hosts of which any may be lost: converge, second run without a change, host checks, load balancers and the primary lost under load
 	@$(call converged,ha)
-	@$(STEP) "ha: lose each load balancer under load" pytest -v tests/drills/test_load_balancers.py $(HA_DRILLS) --ansible-inventory=tests/inventories/ha
+	@DRILL_KILLS=$(HA_KILLS) $(STEP) "ha: lose load balancers and the primary under load" pytest -v $(HA_DRILLS) --ansible-inventory=tests/inventories/ha
 	@$(LOG) "ha: remove the hosts" ansible-playbook playbooks/lab/down.yml -i tests/inventories/ha
 
 # The order is from quick to slow, and pytest has the last word. The hosts are left for a look when something failed.
@@ -77,7 +78,8 @@ test: lint types sanity unit templates ha stack ## Everything that CI runs on ev
 	@molecule destroy -s default >/dev/null 2>&1
 
 # The drills are the last that needs the lab; its hosts are left for a look when one of them failed.
-nightly: HA_DRILLS =
+nightly: HA_DRILLS = $(addprefix tests/drills/test_,load_balancers.py group.py any_host.py)
+nightly: HA_KILLS = 20
 nightly: test molecule lab drills lab-down lanes ## Everything there is: make test, all scenarios, all drills, the lanes
 
 lanes: lane-inventories lane-applications lane-debian12 lane-ansible ## Other inventories, and other versions of what the collection stands on

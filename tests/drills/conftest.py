@@ -4,8 +4,6 @@ Drills break things. They run on a lab only: an inventory that says `lab_name`.
 """
 
 import contextlib
-import csv
-import io
 import itertools
 import json
 import os
@@ -20,7 +18,9 @@ import docker
 import pytest
 import testinfra
 import yaml
-from ansible_collections.foobar.webstack.tests.drills.databases import HAPROXY, Pair
+from ansible_collections.foobar.webstack.tests.drills import haproxy
+from ansible_collections.foobar.webstack.tests.drills.databases import Pair
+from ansible_collections.foobar.webstack.tests.drills.groups import Group
 from ansible_collections.foobar.webstack.tests.drills.load import FOUND, Load, Record, Watch, table
 from patience import until
 from plays import ROOT, Run, run_playbook
@@ -72,11 +72,8 @@ def server_states(on, inventory) -> Callable[[], Mapping[str, str]]:
     """What HAProxy on the first load balancer thinks of each web server: name to status (UP, DOWN, DRAIN, MAINT...)."""
 
     def states() -> Mapping[str, str]:
-        listing = on(inventory.groups["loadbalancers"][0]).check_output("python3 -c %s", HAPROXY)
-        rows = csv.DictReader(io.StringIO(listing.lstrip("# ")))
-        return {
-            row["svname"]: row["status"].split()[0] for row in rows if row["svname"] in inventory.groups["webservers"]
-        }
+        found = haproxy.states(on(inventory.groups["loadbalancers"][0]))
+        return {name: state for (_, name), state in found.items() if name in inventory.groups["webservers"]}
 
     return states
 
@@ -146,36 +143,54 @@ def killed_at(inventory) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def pair(lab, inventory) -> Pair:
+def databases(lab, inventory) -> Pair:
+    """The database servers, whichever way they replicate."""
+    one = inventory.hostvars[inventory.groups["databases"][0]]
+    kind = Group if one.get("mysql_replication_mode") == "group" else Pair
+    return kind(lab, inventory, until)
+
+
+@pytest.fixture(scope="session")
+def pair(databases) -> Pair:
     """The two database servers."""
-    return Pair(lab, inventory, until)
+    if isinstance(databases, Group):
+        pytest.skip("the databases of this inventory are a group: test_group.py has its drills")
+    return databases
+
+
+@pytest.fixture(scope="session")
+def group(databases) -> Group:
+    """The three or more database servers that elect their primary."""
+    if not isinstance(databases, Group):
+        pytest.skip("the databases of this inventory are no group: those of inventories/ha are")
+    return databases
 
 
 @pytest.fixture
-def backed_up(pair) -> str:
+def backed_up(databases) -> str:
     """The host that backups are taken of."""
-    rank = {name: json.loads(pair.on(name).check_output("mysql-backup state"))["rank"] for name in pair.names}
-    return min(pair.names, key=rank.__getitem__)
+    rank = {name: json.loads(databases.on(name).check_output("mysql-backup state"))["rank"] for name in databases.names}
+    return min(databases.names, key=rank.__getitem__)
 
 
 @pytest.fixture(scope="module")
-def home(pair, inventory) -> Iterator[None]:
+def home(databases, inventory) -> Iterator[None]:
     """The primary is where the inventory has it when all drills of the file are over."""
-    primary = next(name for name in pair.names if inventory.hostvars[name]["mysql_role"] == "primary")
+    primary = next(name for name in databases.names if inventory.hostvars[name]["mysql_role"] == "primary")
     yield
-    if pair.primary != primary:
+    if databases.primary != primary:
         done = run_playbook("switchover.yml", inventory.path, "-e", f"webstack_primary={primary}")
         assert done.succeeded, done.output
 
 
 @pytest.fixture
-def whole(pair, play, home) -> Iterator[None]:
+def whole(databases, play, home) -> Iterator[None]:
     """The databases are whole before the drill and after it, however it ends."""
 
     def ensure() -> None:
-        if pair.broken():
-            pair.mend(play)
-        until(lambda: not pair.broken(), "the databases to be whole")
+        if databases.broken():
+            databases.mend(play)
+        until(lambda: not databases.broken(), "the databases to be whole")
 
     ensure()
     yield
@@ -183,7 +198,7 @@ def whole(pair, play, home) -> Iterator[None]:
 
 
 @pytest.fixture
-def drill(site, pair, whole) -> Callable[..., contextlib.AbstractContextManager[Record]]:
+def drill(site, databases, whole) -> Callable[..., contextlib.AbstractContextManager[Record]]:
     """A drill on the databases under load: ``with drill("switchover") as run: ...``.
 
     At its end every acknowledged write is there as it was acknowledged, but for `given_up`, never did two servers take
@@ -192,7 +207,7 @@ def drill(site, pair, whole) -> Callable[..., contextlib.AbstractContextManager[
 
     @contextlib.contextmanager
     def run(name: str, watch: Watch | None = None) -> Iterator[Record]:
-        watch = watch or Watch.servers({one: pair.container(one) for one in pair.names})
+        watch = watch or Watch.servers({one: databases.container(one) for one in databases.names})
         record = Record(name, Load(site), watch, until)
         try:
             with record.load, record.watch:
@@ -200,10 +215,10 @@ def drill(site, pair, whole) -> Callable[..., contextlib.AbstractContextManager[
                 yield record
         finally:
             record.write()
-        assert pair.missing(record.load) == record.given_up
-        assert sorted(watch.samples) == sorted(pair.names)
+        assert databases.missing(record.load) == record.given_up
+        assert sorted(watch.samples) == sorted(databases.names)
         assert watch.overlaps() == []
-        pair.same()
+        databases.same()
 
     return run
 

@@ -4,20 +4,15 @@ All is said and done through the container engine, so that a server that is cut 
 """
 
 import contextlib
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import docker
 import testinfra
+from ansible_collections.foobar.webstack.tests.drills.haproxy import states
 from ansible_collections.foobar.webstack.tests.drills.load import Load
 
-HAPROXY = (
-    "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
-    "s.sendall(b'show stat\\n'); print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
-)
 STATE = (
     "import ssl, sys, urllib.request; "
     "context = ssl.create_default_context(cafile='/etc/webstack/tls/ca.pem'); "
@@ -128,11 +123,7 @@ class Pair:
         """Wait until the HAProxy of every application host has the server down."""
 
         def down(host: str) -> bool:
-            listing = self.on(host).check_output("python3 -c %s", HAPROXY)
-            return any(
-                (row["pxname"], row["svname"]) == ("mysql-write", name) and row["status"].startswith("DOWN")
-                for row in csv.DictReader(io.StringIO(listing.lstrip("# ")))
-            )
+            return states(self.on(host)).get(("mysql-write", name)) == "DOWN"
 
         self._wait_until(lambda: all(map(down, self.application)), f"every HAProxy to have {name} down")
 

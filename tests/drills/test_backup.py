@@ -5,13 +5,13 @@ import re
 import time
 
 
-def drops(pair, name):
+def drops(databases, name):
     """GTIDs of the archived DROPs of the drill's table, oldest first."""
-    lines = pair.on(name).check_output("mysql-backup find 'DROP TABLE.*entry'").splitlines()
+    lines = databases.on(name).check_output("mysql-backup find 'DROP TABLE.*entry'").splitlines()
     return [line.split()[0] for line in lines]
 
 
-def test_drop_table_is_undone_to_one_transaction(play, pair, drill, backed_up, wait_until):
+def test_drop_table_is_undone_to_one_transaction(play, databases, drill, backed_up, wait_until):
     """Number 25: every acknowledged entry is there again, and the site takes entries again.
 
     The last transaction restored is the one before the DROP. Catches a restore that ends early, late, or loses what the
@@ -19,14 +19,14 @@ def test_drop_table_is_undone_to_one_transaction(play, pair, drill, backed_up, w
     """
     done = play("backup.yml")
     assert done.succeeded, done.output
-    earlier = drops(pair, backed_up)
+    earlier = drops(databases, backed_up)
     with drill("drop-table") as run:
         run.goes_on(100)
-        primary = pair.primary
+        primary = databases.primary
         dropped = run.mark()
-        pair.sql(primary, "DROP TABLE guestbook.entry")
+        databases.sql(primary, "DROP TABLE guestbook.entry")
         drop = wait_until(
-            lambda: [one for one in drops(pair, backed_up) if one not in earlier], "the DROP to be archived"
+            lambda: [one for one in drops(databases, backed_up) if one not in earlier], "the DROP to be archived"
         )[-1]
         wanted = ["-e", f"webstack_restore_before_gtid={drop}", "-e", "webstack_restore_tables=entry"]
         wanted += ["-e", "webstack_restore_into=primary", "-e", "webstack_restore_confirm=guestbook"]
@@ -35,7 +35,7 @@ def test_drop_table_is_undone_to_one_transaction(play, pair, drill, backed_up, w
         there = (
             "SELECT COUNT(*) FROM information_schema.TABLES WHERE (TABLE_SCHEMA, TABLE_NAME) = ('guestbook', 'entry')"
         )
-        assert pair.sql(primary, there) == "0", "check mode restored it"
+        assert databases.sql(primary, there) == "0", "check mode restored it"
         since = run.mark()
         done = play("restore.yml", *wanted)
         assert done.succeeded, done.output
@@ -46,12 +46,12 @@ def test_drop_table_is_undone_to_one_transaction(play, pair, drill, backed_up, w
         run.note("write_gap_seconds", run.load.gap(dropped, time.monotonic()))
         kept = re.search(r"is in the database (\w+)", done.said)
         if kept:
-            pair.sql(primary, f"DROP DATABASE {kept[1]}")
+            databases.sql(primary, f"DROP DATABASE {kept[1]}")
 
 
-def test_corrupted_backup_is_caught(on, pair, inventory, backed_up):
+def test_corrupted_backup_is_caught(on, databases, inventory, backed_up):
     """Number 26: bytes flipped in the repository's largest pack: the check fails, says so, keeps the last success."""
-    host = pair.on(backed_up)
+    host = databases.on(backed_up)
     host.check_output("systemctl start mysql-backup-verify")
     good = json.loads(host.check_output("mysql-backup status"))["verify"]
     assert good["ok"] is True

@@ -47,7 +47,7 @@ def browser(lab, inventory) -> Iterator[Any]:
             container.remove(force=True)
 
 
-def test_a_visitor_signs_the_guest_book_and_sees_it_come_back(browser, inventory, site, pair):
+def test_a_visitor_signs_the_guest_book_and_sees_it_come_back(browser, inventory, site, databases):
     """By name, over HTTPS without a warning; what was written is read from a replica.
 
     Red with a zone that lacks the site, with a certificate that the browser does not take, and where the page is read
@@ -66,5 +66,5 @@ def test_a_visitor_signs_the_guest_book_and_sees_it_come_back(browser, inventory
     assert message not in first["text"]
     assert message in signed["text"]
     assert message in again["text"]
-    assert again["headers"]["x-database-read"] in set(inventory.groups["databases"]) - {pair.primary}
+    assert again["headers"]["x-database-read"] in set(inventory.groups["databases"]) - {databases.primary}
     print(f"\n  {again['protocol']} at {again['address']}, read from {again['headers']['x-database-read']}")

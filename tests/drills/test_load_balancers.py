@@ -80,7 +80,7 @@ def balancers(lab, inventory, wait_until) -> Balancers:
 
 
 @pytest.fixture
-def run(balancers, site, pair) -> Iterator[Callable[[str], Any]]:
+def run(balancers, site, databases) -> Iterator[Callable[[str], Any]]:
     """A drill under load at the virtual address: ``with run("name") as (record, active): ...``.
 
     At its end every acknowledged write is there, and no two hosts had the address for longer than a second.
@@ -102,7 +102,7 @@ def run(balancers, site, pair) -> Iterator[Callable[[str], Any]]:
             balancers.mend()
             record.note("seconds_on_two_hosts", shared(seen))
             record.write()
-        assert pair.missing(record.load) == set()
+        assert databases.missing(record.load) == set()
         assert sorted(seen.samples) == sorted(balancers.names)
         assert shared(seen) <= shared_at_most
 
