@@ -128,6 +128,12 @@ class TestWhatIsShown:
         assert drawn().replication.pairs == (("db1", "db2"),)
         assert [host.role for host in drawn().boxes[0].hosts] == ["primary", "replica"]
 
+    def test_of_a_group_the_inventory_does_not_know_the_primary(self):
+        settings = {name: SETTINGS[name] | {"source": None, "group": {"name": "one"}} for name in SETTINGS}
+        found = drawn(settings=settings)
+        assert found.replication.pairs == ()
+        assert [host.role for host in found.boxes[0].hosts] == ["member", "member"]
+
     def test_roles_that_have_nothing_to_do_are_left_out(self):
         table = site()["table"] | {"loadbalancers": {"roles": ["haproxy", "keepalived"]}}
         assert drawn(table=table, idle=["keepalived"]).boxes[3].roles == ("haproxy",)

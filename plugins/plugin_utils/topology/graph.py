@@ -188,7 +188,7 @@ def _box(site: Site, group: str, flows: Sequence[Flow], boxes: Sequence[str]) ->
     for name in site.members(group):
         known = site.hosts[name]
         also = tuple(other for other in boxes if other != group and name in site.members(other))
-        role = str(site.settings.get(name, {}).get("role", "")) if group == site.databases else ""
+        role = _role(site.settings.get(name, {})) if group == site.databases else ""
         hosts.append(Host(name, str(known["address"]), tuple(_programs(known, group)), also, role))
     roles = [str(role) for role in site.table[group].get("roles", ()) if role not in site.idle]
     among = [_label(site, flow, group) for flow in flows if _within(flow, group)]
@@ -319,6 +319,11 @@ def _virtuals(site: Site) -> list[Virtual]:
         Virtual(name, site.front, addresses[name], tuple(host for _priority, host in sorted(holders)))
         for name, holders in held.items()
     ]
+
+
+def _role(settings: Mapping[str, Any]) -> str:
+    """What a database host is. Members of a group elect their primary: the inventory does not know which it is."""
+    return "member" if settings.get("group") else str(settings.get("role", ""))
 
 
 def _replicas(site: Site) -> Iterator[tuple[str, str]]:
