@@ -5,7 +5,7 @@ All is said and done through the container engine, so that a server that is cut 
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import docker
@@ -20,6 +20,8 @@ STATE = (
 )
 DATA = "/var/lib/mysql"
 SMALL = "/run/small-data"
+PERIOD = 100_000
+"""Microseconds in which a starved host gets its share."""
 ROOM_MB = 150
 """Megabytes that a server on a small disk has left before the disk is filled."""
 
@@ -128,13 +130,14 @@ class Pair:
         self._wait_until(lambda: all(map(down, self.application)), f"every HAProxy to have {name} down")
 
     @contextlib.contextmanager
-    def cut_off(self, name: str, peers: Sequence[str] = ()) -> Iterator[None]:
-        """All packets between the host and its peers vanish, by default those of everybody, connections' too."""
+    def cut_off(self, name: str, peers: Sequence[str] = (), percent: int = 100) -> Iterator[None]:
+        """Packets between the host and its peers vanish, by default all of them, and those of everybody."""
+        lost = "drop" if percent == 100 else f"numgen random mod 100 < {percent} drop"
         saddr, daddr = (f"ip {side} {{ {', '.join(peers)} }} " if peers else "" for side in ("saddr", "daddr"))
         table = (
             "table inet drill {\n"
-            f"chain from {{ type filter hook input priority -300; iif lo accept; {saddr}drop; }}\n"
-            f"chain to {{ type filter hook output priority -300; oif lo accept; {daddr}drop; }}\n"
+            f"chain from {{ type filter hook input priority -300; iif lo accept; {saddr}{lost}; }}\n"
+            f"chain to {{ type filter hook output priority -300; oif lo accept; {daddr}{lost}; }}\n"
             "}"
         )
         self.on(name).check_output("printf %%s %s | nft -f -", table)
@@ -156,6 +159,19 @@ class Pair:
                 yield
             finally:
                 container.start()
+
+    @contextlib.contextmanager
+    def starved(self, names: Iterable[str], processors: float) -> Iterator[None]:
+        """Each of the hosts gets so much of a processor."""
+        with contextlib.closing(docker.from_env(timeout=600)) as engine:
+            containers = [engine.containers.get(self.container(name)) for name in names]
+            for container in containers:
+                container.update(cpu_period=PERIOD, cpu_quota=int(processors * PERIOD))
+            try:
+                yield
+            finally:
+                for container in containers:
+                    container.update(cpu_period=PERIOD, cpu_quota=-1)
 
     def reboot(self, name: str) -> None:
         """Start the whole host again, and wait until all its services run."""

@@ -69,6 +69,11 @@ class Group(Pair):
                 lambda name=name: self.sql(primary, checksum) == self.sql(name, checksum), "equal checksums"
             )
 
+    def outside(self, name: str) -> bool:
+        """Whether a server runs and is in no group."""
+        state = "SELECT MEMBER_STATE FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid"
+        return self.on(name).run("mysql --connect-timeout=5 -NBe %s", state).stdout.strip() in ("OFFLINE", "ERROR")
+
     def kill(self, name: str) -> None:
         """Kill mysqld, which systemd starts again."""
         self.on(name).check_output("systemctl reset-failed mysql; systemctl kill --signal=SIGKILL mysql")

@@ -4,6 +4,7 @@ Every drill ends with what the fixture `drill` checks: no acknowledged write is 
 as the application sees it, and all have the same. DRILL_KILLS (default 3) says how often each loss is repeated.
 """
 
+import contextlib
 import os
 import time
 
@@ -14,6 +15,9 @@ KILLS = int(os.environ.get("DRILL_KILLS", "3"))
 
 PLANNED, MYSQLD_LOST, HOST_LOST = 1.0, 3.0, 10.0
 """Seconds without writes that are aimed at."""
+
+LOST_PERCENT, STARVED, BAD_SECONDS = 5, 0.25, 120
+"""Of packets, in each direction; processors a host; for how long."""
 
 FROZEN = 20
 """Seconds: longer than the others wait."""
@@ -119,6 +123,45 @@ def test_majority_killed(group, losing, wait_until):
             assert len(run.load.acknowledged) == before
         wait_until(lambda: not group.broken(), "the group to be whole by itself")
         run.goes_on(20)
+
+
+def test_bad_network_and_starved_hosts(group, losing):
+    """Packets are lost between all members, and each has part of a processor: nobody is expelled, and writes go on."""
+    with losing("bad-network") as run, contextlib.ExitStack() as bad:
+        old = group.primary
+        for name, address in group.addresses.items():
+            others = [other for other in group.addresses.values() if other != address]
+            bad.enter_context(group.cut_off(name, others, percent=LOST_PERCENT))
+        bad.enter_context(group.starved(group.names, STARVED))
+        began = run.mark()
+        while time.monotonic() < began + BAD_SECONDS:
+            assert group.broken() == []
+            run.goes_on(5)
+        assert group.primary == old
+        run.note("write_gap_seconds", run.load.gap(began, time.monotonic()))
+
+
+def test_most_hosts_are_lost_for_good(play, group, losing, wait_until):
+    """The one that is left begins the group again when somebody knows that the others are off, and accepts the loss."""
+    with losing("majority-lost") as run:
+        left = group.primary
+        lost = [name for name in group.names if name != left]
+        with group.without_power(lost[0]), group.without_power(lost[1]):
+            since = run.mark()
+            wait_until(lambda: group.outside(left), f"{left} to leave a group without a majority")
+            refused = play("failover.yml")
+            assert not refused.succeeded
+            assert f"add -e webstack_confirm_powered_off={lost[0]}" in refused.said
+            off = ["-e", f"webstack_confirm_powered_off={','.join(lost)}"]
+            refused = play("failover.yml", *off)
+            assert not refused.succeeded
+            assert "add -e webstack_accept_loss_seconds=inf" in refused.said
+            assert group.roles()[left] == "read_only"
+            done = play("failover.yml", *off, "-e", "webstack_accept_loss_seconds=inf")
+            assert done.succeeded, done.output
+            run.goes_on(20)
+            run.note("write_gap_seconds", run.load.gap(since, time.monotonic()))
+        wait_until(lambda: not group.broken(), "the others to join it by themselves")
 
 
 def test_all_hosts_off_and_on(group, losing, wait_until):
