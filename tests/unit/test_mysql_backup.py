@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group_name import GROUP_NAME
 from ansible_collections.foobar.webstack.plugins.plugin_utils.zipapp import SHARED, build
 from backup_host import A, B, FakeHost, base, log, settings
 from hypothesis import given
@@ -227,6 +228,18 @@ def test_interleaved_binary_logs_are_replayed_by_time():
     found = replay_order([first, transactions(A, 2, 4, 101, "y")])
     assert [one.number for one in found] == [1, 2, 3, 4, 5]
     assert [file for file, _ in by_file(found)] == ["x", "y", "x"]
+
+
+def test_transactions_of_a_group_are_replayed_as_it_has_certified_them():
+    """Two at work at the same time may be the other way round in the primary's binary log, and in the times.
+
+    Red where that is refused as no order, and where those of another source move.
+    """
+    before, after = transactions(A, 1, 2, 90, "db1"), transactions(B, 7, 8, 130, "db1")
+    first, second, third, fourth = transactions(GROUP_NAME, 1, 4, 100, "db1")
+    mixed = [*before, first, replace(third, committed=first.committed), second, fourth, *after]
+    found = replay_order([mixed, [second, third]])
+    assert [one.gtid for one in found] == [one.gtid for one in (*before, first, second, third, fourth, *after)]
 
 
 def test_what_has_no_order_is_refused():

@@ -57,7 +57,10 @@ def test_errors_of_hostvars_pass_through() -> None:
 
 
 OWN = topology.__name__
-SHARED = {f"ansible_collections.foobar.webstack.plugins.module_utils._mysql.{name}" for name in ("roles", "reasons")}
+SHARED = {
+    f"ansible_collections.foobar.webstack.plugins.module_utils._mysql.{name}"
+    for name in ("group_name", "reasons", "roles")
+}
 """What the controller and the hosts both know, and what imports nothing of Ansible either."""
 
 

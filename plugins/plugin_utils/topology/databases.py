@@ -9,6 +9,7 @@ from hashlib import sha256
 from ipaddress import IPv4Address
 from typing import Any, Literal
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group_name import GROUP_NAME
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError, reason
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.addresses import (
@@ -39,9 +40,6 @@ MODES = (PAIR, GROUP)
 
 GROUP_SIZES = range(3, 10)
 """Members of a group: three so that a majority outlives one, and no more than MySQL's nine."""
-
-GROUP_NAME = "5bf0ef8f-9d6c-4a3e-8a44-6a1c9f3b6e0d"
-"""The name of every group, a UUID: what keeps two groups apart are their accounts and their certificates."""
 
 
 class Code(str, Enum):

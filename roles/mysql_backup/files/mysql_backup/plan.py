@@ -15,11 +15,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group_name import GROUP_NAME
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidError, GtidSet, Source, union
 
 from mysql_backup.errors import BackupError
 
 MICROSECONDS = 1_000_000
+
+GROUP: Source = (GROUP_NAME, "")
+"""That of all transactions of a group."""
 
 
 def parse_gtids(text: str) -> GtidSet:
@@ -239,7 +243,9 @@ def replay_order(files: Iterable[Sequence[Transaction]]) -> list[Transaction]:
 
     Binary logs of one server follow each other. Of two servers (the backups moved from one host to another) the later
     one's usually begin where the earlier one's end; where they are interleaved, the time of the commit decides. Within
-    a source numbers rise in the order of commits: that is checked. Raises BackupError where no order is found.
+    a source numbers rise in the order of commits: that is checked. Those of a group are the order in which it has
+    certified, which is one to replay in, and the binary logs of its primary may have two that were at work at the same
+    time the other way round: they are put in order. Raises BackupError where no order is found.
     """
     sequence: list[Transaction] = []
     seen: set[str] = set()
@@ -249,13 +255,25 @@ def replay_order(files: Iterable[Sequence[Transaction]]) -> list[Transaction]:
                 seen.add(transaction.gtid)
                 sequence.append(transaction)
     disorder = ""
-    for attempt in (sequence, sorted(sequence, key=lambda one: one.committed)):
-        disorder = _disorder(attempt)
-        if not disorder:
+    for attempt in (sequence, sorted(sequence, key=lambda one: one.committed), _as_certified(sequence)):
+        found = _disorder(attempt)
+        if not found:
             return attempt
+        disorder = disorder or found
     raise BackupError(
         f"the archived binary logs cannot be put in order: {disorder}. Restore to a point before it, and report this"
     )
+
+
+def _as_certified(sequence: Sequence[Transaction]) -> list[Transaction]:
+    """The same, with a group's transactions by number in the places that they have."""
+    places = [place for place, one in enumerate(sequence) if one.source == GROUP]
+    found = list(sequence)
+    for place, one in zip(
+        places, sorted((sequence[place] for place in places), key=lambda one: one.number), strict=True
+    ):
+        found[place] = one
+    return found
 
 
 def _disorder(sequence: Iterable[Transaction]) -> str:

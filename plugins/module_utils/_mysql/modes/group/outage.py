@@ -3,7 +3,7 @@
 Only a member that has all that any member has: with another one, acknowledged writes are lost, or a member that has
 more can never come back. What counts is executed and received together (reference manual, "Restarting a Group"): the
 group applies what is in the relay log of its first member before that takes writes. Sets are subtracted and never
-counted: the group gives each member blocks of a million numbers, so that the largest number says nothing.
+counted: a number may have been left out.
 """
 
 from __future__ import annotations
