@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql import grou
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group import convergence, exchange, promotion
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import ELECTOR
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.observe import has_elector
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.plan import Intent
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.state import Account, Local, Peer
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.channel import Endpoint
@@ -25,7 +28,7 @@ DB2 = Peer("db2", "198.18.0.32")
 
 
 class Remembering(Server):
-    """Remembers the statements, and fails with the errors that it was given by their beginning."""
+    """Remembers the statements, and fails with the errors that it was given by their beginning. It is read-only."""
 
     def __init__(self, fails: dict[str, ServerError] | None = None, answers: dict[str, Any] | None = None) -> None:
         super().__init__()
@@ -42,6 +45,12 @@ class Remembering(Server):
                 raise error
         return next((rows for beginning, rows in self.answers.items() if statement.startswith(beginning)), [])
 
+    def variables(self) -> dict[str, str]:
+        return {"plugin_dir": "/usr/lib/mysql/plugin/"}
+
+    def value(self, expression: str, values: Sequence[Any] = ()) -> Any:
+        return self.answers.get(expression, 1)
+
 
 @pytest.fixture
 def member(monkeypatch: pytest.MonkeyPatch) -> Callable[..., convergence.Convergence]:
@@ -51,6 +60,7 @@ def member(monkeypatch: pytest.MonkeyPatch) -> Callable[..., convergence.Converg
         monkeypatch.setattr(convergence, "POLL_SECONDS", 0.0)
         monkeypatch.setattr(convergence, "observe", lambda _server: local)
         monkeypatch.setattr(convergence, "observe_peer", lambda peer, _server: peer)
+        monkeypatch.setattr(convergence, "has_elector", lambda _server, _folder: local.elector)
         monkeypatch.setattr(group, "read", lambda _server: after)
         after, intent = more.pop("after", view(own=B)), more.pop("intent", Intent(ACCOUNT))
         return convergence.Convergence(
@@ -92,6 +102,42 @@ def test_a_member_stays_as_it_is(member: Callable[..., convergence.Convergence])
     run = member(replace(LOCAL, view=view(own=B)), [], after=view(own=B))
     assert run.converge().steps == ()
     assert run.executed == []
+
+
+READ_ONLY, BUT_FOR_ROOT = "SET GLOBAL super_read_only = ON", "SET GLOBAL super_read_only = OFF"
+INSTALL = f"INSTALL COMPONENT 'file://{ELECTOR}'"
+
+
+@pytest.mark.parametrize(
+    ("read_only", "expected"),
+    [(1, [BUT_FOR_ROOT, INSTALL, READ_ONLY, OFF, START]), (0, [INSTALL, OFF, START])],
+)
+def test_it_elects_who_has_least_to_apply(
+    member: Callable[..., convergence.Convergence], read_only: int, expected: list[str]
+) -> None:
+    """Before it joins. A server that is read-only is so again."""
+    server = Remembering(answers={"@@GLOBAL.super_read_only": read_only})
+    run = member(replace(LOCAL, elector=False), [SERVING], server)
+    run.converge()
+    assert server.executed == expected
+
+
+def test_a_server_that_cannot_have_the_component_is_read_only_again(
+    member: Callable[..., convergence.Convergence],
+) -> None:
+    server = Remembering({"INSTALL": ServerError(3529, "no")})
+    with pytest.raises(ReasonError):
+        member(replace(LOCAL, elector=False), [SERVING], server).converge()
+    assert server.executed == [BUT_FOR_ROOT, INSTALL, READ_ONLY]
+
+
+@pytest.mark.parametrize(("packaged", "loaded", "expected"), [(False, [], True), (True, [], False), (True, [{}], True)])
+def test_only_a_package_that_has_the_component_is_asked_for_it(
+    tmp_path: Path, packaged: bool, loaded: list[dict[str, Any]], expected: bool
+) -> None:
+    if packaged:
+        (tmp_path / f"{ELECTOR}.so").touch()
+    assert has_elector(Remembering(answers={"SELECT component_id": loaded}), str(tmp_path)) is expected
 
 
 def test_a_new_member_is_copied_first(member: Callable[..., convergence.Convergence]) -> None:
@@ -145,7 +191,7 @@ def promote(
     views = [seen, view()]
     monkeypatch.setattr(promotion, "observe", lambda _server: STATE)
     monkeypatch.setattr(group, "read", lambda _server: views.pop(0) if len(views) > 1 else views[0])
-    server = Remembering(answers={"SELECT @@GLOBAL.super_read_only": [{"value": 0}]})
+    server = Remembering(answers={"@@GLOBAL.super_read_only": 0})
     run = promotion.Promotion(server, more.pop("occasion", Occasion.FAILOVER), lambda: writing, **more)
     return run, server.executed
 

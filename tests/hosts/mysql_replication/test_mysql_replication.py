@@ -52,7 +52,23 @@ def test_servers_are_told_apart(servers, identity):
     assert len(set(found)) == len(servers)
 
 
+def members(host):
+    """The members of the server's group as it sees them; none in a pair."""
+    return rows(
+        host,
+        "SELECT MEMBER_STATE AS state, MEMBER_ROLE AS role FROM performance_schema.replication_group_members"
+        " WHERE MEMBER_ID <> ''",
+    )
+
+
 def test_every_other_server_replicates(servers, source):
+    if members(source):
+        whole = ["PRIMARY"] + ["SECONDARY"] * (len(servers) - 1)
+        for name, host in servers.items():
+            found = members(host)
+            assert sorted(member["role"] for member in found) == whole, name
+            assert {member["state"] for member in found} == {"ONLINE"}, name
+        return
     for name, host in servers.items():
         if host is source:
             assert rows(host, "SHOW REPLICA STATUS") == []
@@ -84,7 +100,14 @@ def test_every_server_has_what_the_source_has(servers, source):
 
 
 def test_commits_wait_for_a_replica(servers, source):
-    """Semi-synchronous replication is in force and not fallen back from; off where no replica could acknowledge."""
+    """Semi-synchronous replication is in force and not fallen back from; off where no replica could acknowledge.
+
+    A group waits for most of its members, whatever that is set to.
+    """
+    if group := members(source):
+        assert 2 * sum(member["state"] == "ONLINE" for member in group) > len(servers)
+        assert value(source, "@@group_replication_single_primary_mode") == 1
+        return
     status = {row["Variable_name"]: row["Value"] for row in rows(source, "SHOW STATUS LIKE 'Rpl_semi_sync_source%'")}
     if len(servers) == 1:
         assert status["Rpl_semi_sync_source_status"] == "OFF"
@@ -110,6 +133,19 @@ def test_commits_wait_for_a_replica(servers, source):
 )
 def test_nothing_acknowledged_is_lost_in_a_crash(host, variable, wanted):
     assert value(host, f"@@{variable}") == wanted
+
+
+def test_members_trust_each_other_by_name_and_elect_who_has_least_to_apply(host):
+    """In a group; a pair has none of these variables. The component is part of MySQL since 9.7."""
+    found = {row["Variable_name"]: row["Value"] for row in rows(host, "SHOW VARIABLES LIKE 'group_replication%'")}
+    if not members(host):
+        assert found == {}
+        return
+    assert found["group_replication_ssl_mode"] == "VERIFY_IDENTITY"
+    assert found["group_replication_recovery_ssl_verify_server_cert"] == "ON"
+    elector = "component_group_replication_elect_prefers_most_updated.so"
+    if host.file(value(host, "@@plugin_dir") + elector).exists:
+        assert found["group_replication_elect_prefers_most_updated.enabled"] == "ON"
 
 
 def test_time_zones_have_names(host):

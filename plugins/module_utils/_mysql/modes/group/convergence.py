@@ -14,9 +14,14 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group
     LEAVE,
     begin,
     credentials,
+    install_elector,
     join,
 )
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.observe import observe, observe_peer
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.observe import (
+    has_elector,
+    observe,
+    observe_peer,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.plan import (
     Code,
     Intent,
@@ -88,6 +93,9 @@ class Convergence:
         if step is Step.CLONE and found.donor:
             self._clone(found.donor, local)
             return
+        if step is Step.ELECTOR:
+            self._install_elector()
+            return
         statements = {
             Step.LEAVE: LEAVE,
             Step.FOLLOW_NOBODY: FOLLOW_NOBODY,
@@ -96,6 +104,12 @@ class Convergence:
             Step.BOOTSTRAP: begin(),
         }[step]
         self._run(self.server.patient(self.timeout), statements)
+
+    def _install_elector(self) -> None:
+        """A copy of another member has it already."""
+        if not has_elector(self.server, self.server.variables()["plugin_dir"]):
+            read_only = bool(int(self.server.value("@@GLOBAL.super_read_only")))
+            self._run(self.server, install_elector(read_only=read_only))
 
     def _run(self, server: Server, statements: Sequence[Statement]) -> None:
         for statement in statements:

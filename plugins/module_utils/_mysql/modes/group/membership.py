@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.state import Account
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Secret, Statement
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import (
+    FORBID_WRITES,
+    FORBID_WRITES_BUT_FOR_ROOT,
+    Secret,
+    Statement,
+)
 
 LEAVE = (Statement("STOP GROUP_REPLICATION"),)
 FOLLOW_NOBODY = (Statement("STOP REPLICA"), Statement("RESET REPLICA ALL FOR CHANNEL ''"))
@@ -19,6 +24,18 @@ WAKE = Statement("SET GLOBAL group_replication_member_expel_timeout = @@GLOBAL.g
 Its own thread looks every 15 s, whatever the timeout is (SUSPICION_PROCESSING_THREAD_PERIOD, which has no setting), and
 each assignment wakes it.
 """
+
+
+ELECTOR = "component_group_replication_elect_prefers_most_updated"
+"""Makes the group elect the member that has least to apply. It is part of MySQL since 9.7; each member needs it."""
+
+
+def install_elector(*, read_only: bool) -> tuple[Statement, ...]:
+    """Load it, now and at each start. That is no transaction: it stays on this server."""
+    install = Statement("INSTALL COMPONENT %s", (f"file://{ELECTOR}",))
+    if not read_only:
+        return (install,)
+    return Statement(FORBID_WRITES_BUT_FOR_ROOT), install, Statement(FORBID_WRITES, cleanup=True)
 
 
 def join() -> tuple[Statement, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import group
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import ELECTOR
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.outage import held
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.state import Account, Local, Peer
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.schemas import NOT_OWN
@@ -24,6 +27,13 @@ CHANNELS = (
 STORED = "SELECT User_name AS user, User_password AS password FROM mysql.slave_master_info WHERE Channel_name = %s"
 
 
+def has_elector(server: Server, folder: str) -> bool:
+    """Whether the server has the component ELECTOR, or its package has none in the `folder` of its plugins."""
+    if not (Path(folder) / f"{ELECTOR}.so").exists():
+        return True
+    return bool(server.rows("SELECT component_id FROM mysql.component WHERE component_urn = %s", [f"file://{ELECTOR}"]))
+
+
 def observe(server: Server) -> Local:
     """What the server is."""
     variables = server.variables()
@@ -40,6 +50,7 @@ def observe(server: Server) -> Local:
         clone_plugin="clone" in server.plugins(),
         replicates=bool(int(server.rows(CHANNELS)[0]["channels"])),
         account=Account(text(stored[0]["user"]), text(stored[0]["password"])) if stored else None,
+        elector=has_elector(server, variables["plugin_dir"]),
     )
 
 

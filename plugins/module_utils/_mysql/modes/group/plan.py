@@ -44,6 +44,7 @@ class Step(str, Enum):
     FOLLOW_NOBODY = "STOP REPLICA; RESET REPLICA ALL"
     CLONE = "CLONE"
     ACCOUNT = "CHANGE REPLICATION SOURCE FOR CHANNEL 'group_replication_recovery'"
+    ELECTOR = "INSTALL COMPONENT"
     JOIN = "START GROUP_REPLICATION"
     BOOTSTRAP = "START GROUP_REPLICATION, which begins the group"
 
@@ -79,18 +80,20 @@ def plan(local: Local, peers: Sequence[Peer], intent: Intent) -> Plan:
     """What makes the server a member."""
     if local.view is None:
         return Plan(steps=(Step.JOIN,)) if intent.rehearsal else Plan(refusal=reason(Code.NO_PLUGIN))
-    account = () if local.account == intent.account else (Step.ACCOUNT,)
+    own: tuple[Step, ...] = () if local.account == intent.account else (Step.ACCOUNT,)
+    if not local.elector:
+        own = (*own, Step.ELECTOR)
     if local.in_group:
-        return Plan(steps=account)
+        return Plan(steps=own)
     leave = (Step.LEAVE,) if local.view.state is MemberState.ERROR else ()
     serving = [peer for peer in peers if peer.serves]
     if serving:
-        return _join(local, serving, intent, before=leave, account=account)
-    return _begin(local, peers, intent, before=leave, account=account)
+        return _join(local, serving, intent, before=leave, own=own)
+    return _begin(local, peers, intent, before=leave, own=own)
 
 
 def _join(
-    local: Local, serving: Sequence[Peer], intent: Intent, *, before: tuple[Step, ...], account: tuple[Step, ...]
+    local: Local, serving: Sequence[Peer], intent: Intent, *, before: tuple[Step, ...], own: tuple[Step, ...]
 ) -> Plan:
     """There is a group: the server has part of its data, or gets it, or is left alone."""
     group = GtidSet()
@@ -102,7 +105,7 @@ def _join(
     fits = not beyond and any(peer.purged <= local.executed for peer in serving)
     reset = (Step.FOLLOW_NOBODY,) if local.replicates else ()
     if fits and not (local.new and intent.clone):
-        return Plan(steps=(*before, *reset, *account, Step.JOIN))
+        return Plan(steps=(*before, *reset, *own, Step.JOIN))
     if local.new and not intent.clone:
         return Plan(refusal=reason(Code.NOT_PROVISIONED, gtids=_brief(beyond)))
     if not local.new and not intent.reprovision:
@@ -113,16 +116,16 @@ def _join(
         return Plan(refusal=reason(Code.OTHER_SERIES, version=local.version, donor=donor.name, theirs=donor.version))
     if not local.clone_plugin and not intent.rehearsal:
         return Plan(refusal=reason(Code.NO_CLONE_PLUGIN))
-    return Plan(steps=(*before, *reset, Step.CLONE, Step.ACCOUNT, Step.JOIN), donor=donor)
+    return Plan(steps=(*before, *reset, Step.CLONE, Step.ACCOUNT, Step.ELECTOR, Step.JOIN), donor=donor)
 
 
 def _begin(
-    local: Local, peers: Sequence[Peer], intent: Intent, *, before: tuple[Step, ...], account: tuple[Step, ...]
+    local: Local, peers: Sequence[Peer], intent: Intent, *, before: tuple[Step, ...], own: tuple[Step, ...]
 ) -> Plan:
     """There is none: one server may begin it, the others wait for it."""
     if not intent.first:
         if intent.rehearsal:
-            return Plan(steps=(*before, *account, Step.JOIN))
+            return Plan(steps=(*before, *own, Step.JOIN))
         return Plan(refusal=reason(Code.NO_GROUP), waits=True)
     known = {peer.name: peer for peer in peers if not peer.error}
     # A server without data loses none: which host has it was decided from what all of them are.
@@ -134,7 +137,7 @@ def _begin(
     if more:
         host, gtids = next(iter(more.items()))
         return Plan(refusal=reason(Code.OTHER_HAS_MORE, host=host, count=gtids.count, gtids=_brief(gtids)))
-    return Plan(steps=(*before, *account, Step.BOOTSTRAP))
+    return Plan(steps=(*before, *own, Step.BOOTSTRAP))
 
 
 def _brief(gtids: GtidSet) -> str:

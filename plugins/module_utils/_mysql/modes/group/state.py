@@ -33,6 +33,8 @@ class Local:
     """Whether it is a replica of a server outside of a group."""
     account: Account | None = None
     """That of its recovery channel."""
+    elector: bool = True
+    """Whether the component is loaded that elects who has least to apply, or is not in the package."""
 
     @property
     def held(self) -> GtidSet:
