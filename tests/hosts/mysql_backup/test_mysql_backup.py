@@ -54,12 +54,18 @@ def test_everybody_may_ask_how_it_went(host):
 
 
 def test_the_account_can_copy_and_not_read(host):
-    """Whoever is mysql-backup reads no table through the server and changes nothing, and nobody else is let in."""
+    """Whoever is mysql-backup reads no table through the server and changes nothing, and nobody else is let in.
+
+    In a group it sees who is the primary, too.
+    """
     login = "mysql --no-defaults --user=backup -NBe"
     grants = host.check_output(f"runuser -u mysql-backup -- {login} 'SHOW GRANTS'").splitlines()
+    plugins = host.check_output("mysql -NBe %s", "SELECT PLUGIN_NAME FROM information_schema.PLUGINS").split()
+    members = "GRANT SELECT ON `performance_schema`.`replication_group_members` TO `backup`@`localhost`"
     assert sorted(grants) == [
         "GRANT BACKUP_ADMIN ON *.* TO `backup`@`localhost`",
         "GRANT PROCESS, REPLICATION SLAVE, REPLICATION CLIENT, SHOW VIEW ON *.* TO `backup`@`localhost`",
+        *([members] if "group_replication" in plugins else []),
     ]
     assert "denied" in host.run(f"runuser -u mysql-backup -- {login} 'TABLE mysql.user'").stderr
     assert "denied" in host.run(f"runuser -u nobody -- {login} 'SELECT 1'").stderr
