@@ -119,6 +119,11 @@ _value:
         - Whether writes are to wait although there is no replica now, because they are to wait for one for ever (a
           timeout of semi-synchronous replication of a day or more). Null where that stays as it is.
       type: bool
+    records_loss:
+      description:
+        - In a group, whether it is begun although members may have what the candidate has not, for
+          O(foobar.webstack.mysql_primary#module:records_loss).
+      type: bool
     next:
       description: How things are when that is done, and what is left to do, in the form of the refusals.
       type: list

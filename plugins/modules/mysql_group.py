@@ -15,6 +15,10 @@ description:
   - Joins the group in which most of O(others) are. A server without data gets a copy of a member's (C(CLONE)) first.
   - Where there is no group, the server with O(first) begins one, unless another has transactions that it lacks. The
     others wait for that.
+  - Where it begins one and a host does not answer, it records in the table C(webstack.group_beginnings) what it has, so
+    that a member that is lost and had something else is not taken for one that has the same.
+  - A server without which the group was begun anew is refused where what it has may be something else there under the
+    same numbers.
   - Data that the group does not have is never thrown away unasked (O(reprovision)).
   - A server that is in the group stays as it is, but for the account with which it logs in to the others.
 attributes:
@@ -47,7 +51,8 @@ options:
   user:
     description:
       - Account, the same on every member, with the privileges C(REPLICATION SLAVE), C(BACKUP_ADMIN),
-        C(CONNECTION_ADMIN) and C(GROUP_REPLICATION_STREAM), C(SHOW VIEW), and C(SELECT) on C(performance_schema).
+        C(CONNECTION_ADMIN) and C(GROUP_REPLICATION_STREAM), C(SHOW VIEW), and C(SELECT) on C(performance_schema) and
+        C(webstack).
     type: str
     required: true
   password:

@@ -41,6 +41,13 @@ options:
     type: str
     choices: [pair, group]
     default: pair
+  records_loss:
+    description:
+      - In a group that is begun anew, whether members may have transactions that this server has not, and that was
+        accepted. It is recorded first, in the table C(webstack.group_beginnings). A member with transactions that may
+        be something else in the new group then stays outside, although their numbers are the same.
+    type: bool
+    default: false
   semi_sync:
     description: Whether commits wait for a replica. Not set on a server that has no data yet.
     type: bool
@@ -190,6 +197,7 @@ def main() -> None:
         argument_spec={
             "reason": {"type": "str", "choices": [occasion.value for occasion in Occasion], "default": "new"},
             "mode": {"type": "str", "choices": list(PROMOTIONS), "default": "pair"},
+            "records_loss": {"type": "bool", "default": False},
             "semi_sync": {"type": "bool", "default": True},
             "wait_no_replica": {"type": "bool"},
             "others": {
@@ -222,6 +230,7 @@ def main() -> None:
         wait_no_replica=params["wait_no_replica"],
         timeout=params["timeout"],
         check=module.check_mode,
+        **({"records_loss": params["records_loss"]} if params["mode"] == "group" else {}),
     )
     try:
         with role_lock.under("" if module.check_mode else params["lock"]):

@@ -33,6 +33,18 @@ options:
     description: What the server has that is the primary now.
     type: str
     required: true
+  mode:
+    description: As of M(foobar.webstack.mysql_primary).
+    type: str
+    choices: [pair, group]
+    default: pair
+  beginnings:
+    description:
+      - In a group, which of its beginnings the primary knows (C(server.beginnings) of
+        M(foobar.webstack.mysql_server_info)). What the server has that the group was begun anew without is saved, too.
+    type: list
+    elements: dict
+    default: []
   directory:
     description: Where the file goes. It is made, for root alone.
     type: path
@@ -64,6 +76,16 @@ transactions:
   description: How many these are.
   returned: success
   type: int
+doubtful:
+  description:
+    - GTID set of the transactions that may be something else on the primary, because the group was begun anew without
+      this server. Which of them are the same cannot be told.
+  returned: success
+  type: str
+replaces:
+  description: Whether the data has to be replaced by the primary's, because of any of these.
+  returned: success
+  type: bool
 file:
   description: File on the host that they were saved to. Empty if there are none.
   returned: success
@@ -79,10 +101,15 @@ reasons:
   elements: dict
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import from_data
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.recovery import (
+    Recovery as RecoveryInGroup,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.recovery import Recovered, Recovery
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import LOGIN_OPTIONS, Server, ServerError
@@ -103,6 +130,8 @@ def run(recovery: Recovery, executed: GtidSet, directory: str) -> dict[str, Any]
     return {
         "diverged": str(found.diverged),
         "transactions": found.diverged.count,
+        "doubtful": str(found.doubtful),
+        "replaces": bool(found.diverged) or found.apart,
         "file": found.file,
         "incomplete": str(found.lost),
         "msg": message,
@@ -114,6 +143,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "gtid_executed": {"type": "str", "required": True},
+            "mode": {"type": "str", "choices": ["pair", "group"], "default": "pair"},
+            "beginnings": {"type": "list", "elements": "dict", "default": []},
             "directory": {"type": "path", "default": "/var/backups/webstack"},
             "service": {"type": "str", "default": "mysql"},
             "timeout": {"type": "int", "default": 120},
@@ -126,12 +157,15 @@ def main() -> None:
         executed = GtidSet.parse(params["gtid_executed"])
     except ValueError as error:
         module.fail_json(msg=f"gtid_executed: {error}.")
-    recovery = Recovery(
+    in_group = params["mode"] == "group"
+    kind: Callable[..., Recovery] = RecoveryInGroup if in_group else Recovery
+    recovery = kind(
         server=Server.local(params["login_unix_socket"], params["login_user"], PATIENCE),
         service=params["service"],
         run=module.run_command,
         timeout=params["timeout"],
         check=module.check_mode,
+        **({"there": from_data(params["beginnings"])} if in_group else {}),
     )
     try:
         done = run(recovery, executed, params["directory"])

@@ -183,6 +183,7 @@ class TestState:
             "gtid_received": "",
             "epoch": None,
             "group": None,
+            "beginnings": [],
             "lock": None,
             "reopen": None,
         }

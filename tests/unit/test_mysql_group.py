@@ -8,6 +8,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import Beginning
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import Member, MemberState, View, view_of
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group import failover, plan, recover, reopen
@@ -128,6 +129,8 @@ def other(name: str, uuid: str, **more: Any) -> Other:
 
 DB2, DB3 = other("db2", B), other("db3", C)
 SERVES = {"state": ONLINE, "majority": True}
+LAST = gtids(f"{GROUP}:100")
+ANEW = (Beginning("1", HAS - LAST),)
 
 
 class TestReopen:
@@ -156,6 +159,14 @@ class TestReopen:
             (own(), (DB2, replace(DB3, state=ONLINE)), Act.NOTHING, Why.LEAVING),
             (own(), (DB2, replace(DB3, state=None)), Act.NOTHING, Why.LEAVING),
             (own(), (DB2, DB3), Act.BOOTSTRAP, None),
+            # The group was begun anew without what this one has last: it is not asked what it has.
+            (own(), (replace(DB2, beginnings=ANEW, **SERVES), DB3), Act.NOTHING, Why.ANEW),
+            (own(held=HAS - LAST), (replace(DB2, beginnings=ANEW, **SERVES), DB3), Act.JOIN, None),
+            (own(), (replace(DB2, beginnings=ANEW), DB3), Act.NOTHING, Why.ANEW),
+            (own(beginnings=ANEW), (replace(DB2, held=HAS | gtids(f"{GROUP}:101")), DB3), Act.BOOTSTRAP, None),
+            (own(beginnings=ANEW), (replace(DB2, **SERVES), DB3), Act.NOTHING, Why.STRAY),
+            (own(beginnings=ANEW), (replace(DB2, beginnings=(Beginning("2"),)), DB3), Act.NOTHING, Why.FORKED),
+            (own(held=HAS - LAST), (replace(DB2, beginnings=ANEW), DB3), Act.NOTHING, Why.OTHER_BEGINS),
             (own(held=HAS - gtids(f"{GROUP}:100")), (DB2, DB3), Act.NOTHING, Why.OTHER_BEGINS),
             (
                 own(held=HAS | gtids(f"{A}:4")),
@@ -232,9 +243,18 @@ class TestPlan:
                 replace(INTENT, reprovision=True),
                 (Step.CLONE, Step.ACCOUNT, Step.ELECTOR, Step.JOIN),
             ),
+            (
+                LOCAL,
+                (replace(PRIMARY, beginnings=ANEW),),
+                replace(INTENT, reprovision=True),
+                (Step.CLONE, Step.ACCOUNT, Step.ELECTOR, Step.JOIN),
+            ),
+            (replace(LOCAL, executed=HAS - LAST), (replace(PRIMARY, beginnings=ANEW),), INTENT, (Step.JOIN,)),
             (NEW, (DENIED,), FIRST, (Step.ACCOUNT, Step.BOOTSTRAP)),
             (NEW, (BROKEN,), FIRST, (Step.ACCOUNT, Step.BOOTSTRAP)),
-            (LOCAL, (IDLE, DENIED), FIRST, (Step.BOOTSTRAP,)),
+            (LOCAL, (IDLE,), FIRST, (Step.BOOTSTRAP,)),
+            # What a host has that does not answer may be something else under the numbers that come next.
+            (LOCAL, (IDLE, DENIED), FIRST, (Step.RECORD, Step.BOOTSTRAP)),
             (replace(LOCAL, view=view(), elector=False), (), INTENT, (Step.ELECTOR,)),
             (replace(LOCAL, elector=False), (PRIMARY,), INTENT, (Step.ELECTOR, Step.JOIN)),
             (replace(NEW, elector=False), (DENIED,), FIRST, (Step.ACCOUNT, Step.ELECTOR, Step.BOOTSTRAP)),
@@ -257,6 +277,9 @@ class TestPlan:
             (LOCAL, (IDLE, BROKEN), FIRST, plan.Code.NOT_ASKED, True),
             (LOCAL, (replace(IDLE, held=HAS | gtids(f"{B}:1")),), FIRST, plan.Code.OTHER_HAS_MORE, False),
             (replace(LOCAL, executed=HAS | gtids(f"{A}:4")), (PRIMARY, SECONDARY), INTENT, plan.Code.DIVERGED, False),
+            (LOCAL, (replace(PRIMARY, beginnings=ANEW),), INTENT, plan.Code.ANEW, False),
+            (replace(LOCAL, beginnings=ANEW), (PRIMARY,), INTENT, plan.Code.STRAY, False),
+            (LOCAL, (replace(IDLE, beginnings=ANEW),), FIRST, plan.Code.BEGUN_WITHOUT, False),
             (LOCAL, (replace(PRIMARY, purged=HAS | gtids(f"{GROUP}:200")),), INTENT, plan.Code.HAS_DATA, False),
             (NEW, (replace(PRIMARY, version="8.4.7"),), INTENT, plan.Code.OTHER_SERIES, False),
             (replace(NEW, clone_plugin=False), (PRIMARY,), INTENT, plan.Code.NO_CLONE_PLUGIN, False),
@@ -308,7 +331,8 @@ UUIDS = dict(zip(DATABASES, (A, B, C), strict=True))
 
 def answer(name: str, seen: View | None, role: str, executed: str = f"{GROUP}:1-100") -> dict[str, Any]:
     data = None if seen is None else replace(seen, own=UUIDS[name]).as_data()
-    return {"role": role, "server": {"server_uuid": UUIDS[name], "gtid_executed": executed, "group": data}}
+    server = {"server_uuid": UUIDS[name], "gtid_executed": executed, "group": data, "beginnings": []}
+    return {"role": role, "server": server}
 
 
 def everywhere(seen: View, **roles: str) -> dict[str, Any]:

@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import group
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, group
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import Beginning
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group import convergence, exchange, promotion
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group import (
+    convergence,
+    exchange,
+    promotion,
+    recovery,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import ELECTOR
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.observe import has_elector
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.plan import Intent
@@ -207,6 +213,88 @@ def test_a_group_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     run.promote()
     assert executed == []
     assert len(run.statements) == 3
+
+
+def test_a_loss_that_was_accepted_is_recorded_before_the_group_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of the group, as the first of all, and only for root. Red for a row that is one of the group's own."""
+    run, executed = promote(monkeypatch, view(a="ERROR", primary=""), records_loss=True)
+    run.promote()
+    assert executed[0] == "STOP GROUP_REPLICATION"
+    assert executed[1:3] == ["SET GLOBAL super_read_only = ON", "SET GLOBAL super_read_only = OFF"]
+    assert [each.split(" (")[0] for each in executed[3:6]] == [
+        "CREATE DATABASE IF NOT EXISTS webstack",
+        "CREATE TABLE IF NOT EXISTS webstack.group_beginnings",
+        "INSERT INTO webstack.group_beginnings",
+    ]
+    assert executed[6:8] == ["SET GLOBAL super_read_only = ON", "SET GLOBAL group_replication_bootstrap_group = ON"]
+    run, executed = promote(monkeypatch, ALONE, records_loss=True, check=True)
+    run.promote()
+    assert executed == []
+    assert [each for each in run.statements if each.startswith("INSERT")]
+
+
+def test_without_the_record_no_group_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, executed = promote(monkeypatch, ALONE, records_loss=True)
+    run.server.fails["INSERT"] = ServerError(1114, "full")  # type: ignore[attr-defined]
+    with pytest.raises(ReasonError, match="taken_back"):
+        run.promote()
+    assert executed[-1] == "SET GLOBAL super_read_only = ON"
+    assert START not in executed
+
+
+def test_a_beginning_without_a_host_is_recorded(member: Callable[..., convergence.Convergence]) -> None:
+    """And one that is whole is not."""
+    silent = replace(DB2, number=2003, error="no")
+    server = Remembering()
+    member(LOCAL, [silent], server, intent=Intent(ACCOUNT, first=True), after=view(own=A)).converge()
+    assert [each.split(" (")[0] for each in server.executed if "group_beginnings" in each][-1].startswith("INSERT")
+    assert server.executed[-2] == START
+
+
+@pytest.mark.parametrize("number", [1049, 1146])
+def test_a_table_that_is_not_there_has_no_rows(number: int) -> None:
+    assert beginnings.read(Remembering({"SELECT": ServerError(number, "no")})) == ()
+
+
+def test_a_table_that_may_not_be_read_may_have_rows() -> None:
+    """Red where the privilege counts as an answer: the hazard would be back where the accounts are old."""
+    with pytest.raises(ServerError):
+        beginnings.read(Remembering({"SELECT": ServerError(1142, "no")}))
+    row = {"id": "7", "kept": f",{GROUP}:1-5,\n{A}:1"}
+    found = beginnings.read(Remembering(answers={"SELECT": [row]}))
+    assert found == (Beginning("7", GtidSet.parse(f"{GROUP}:1-5,{A}:1")),)
+    assert beginnings.from_data([each.as_data() for each in found]) == found
+
+
+class Returning(Remembering):
+    def variables(self) -> dict[str, str]:
+        return {
+            "gtid_executed": f"{GROUP}:1-9",
+            "gtid_purged": f"{GROUP}:1-7",
+            "log_bin_basename": "/var/lib/mysql/binlog",
+        }
+
+
+@pytest.mark.parametrize(
+    ("kept", "diverged", "doubtful", "lost", "apart"),
+    [("1-9", "", "", "", False), ("1-6", "", f"{GROUP}:7-9", f"{GROUP}:7", True)],
+)
+def test_what_may_be_something_else_is_saved(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: str, diverged: str, doubtful: str, lost: str, apart: bool
+) -> None:
+    """The primary has all of it, by number."""
+    commands: list[str] = []
+
+    def run(command: Sequence[str]) -> tuple[int, str, str]:
+        commands.append(" ".join(command[:3]))
+        return 0, "", ""
+
+    monkeypatch.setattr(group, "read", lambda _server: ALONE)
+    back = recovery.Recovery(Returning(), "mysql", run, 3, there=(Beginning("1", GtidSet.parse(f"{GROUP}:{kept}")),))
+    found = back.compare(GtidSet.parse(f"{GROUP}:1-20"), str(tmp_path))
+    assert (str(found.diverged), str(found.doubtful), str(found.lost), found.apart) == (diverged, doubtful, lost, apart)
+    assert commands == ([f"mysqlbinlog --verbose --include-gtids={doubtful}"] if apart else [])
+    assert bool(found.file) is apart
 
 
 @pytest.mark.parametrize("seen", [view(), view(own=B)])

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import Beginning
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import APPLIER, MEMBERS
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.reopen import Act, Why
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
 from group_views import ALONE, GROUP, A, B, C, view
@@ -73,6 +76,7 @@ class Server:
 
     def __init__(self, executed: str = f"{GROUP}:1-9", state: str = "OFFLINE") -> None:
         self.executed, self.state = executed, state
+        self.beginnings: tuple[Beginning, ...] = ()
         self.done: list[str] = []
         self.fails: dict[str, ServerError] = {}
 
@@ -83,6 +87,8 @@ class Server:
             there = [(A, self.state)] + ([(B, "UNREACHABLE"), (C, "ONLINE")] if self.state == "ONLINE" else [])
             row = {"host": "db1", "port": 3306, "role": "", "own": A}
             return [row | {"uuid": uuid, "state": state} for uuid, state in there]
+        if statement == beginnings.SELECT:
+            return [{"id": each.id, "kept": f"{each.kept}"} for each in self.beginnings]
         if statement == APPLIER:
             return [{"received": f"{GROUP}:1-10", "applier": "OFF"}]
         self.done.append(statement)
@@ -98,6 +104,7 @@ def told(uuid: str, state: str = "", **more: Any) -> dict[str, Any]:
     """What /state of another member says."""
     seen = replace(view(own=uuid) if state == "ONLINE" else ALONE, own=uuid, received=f"{GROUP}:1-10")
     data = {"server_uuid": uuid, "group": seen.as_data(), "gtid_executed": f"{GROUP}:1-8", "lock": None}
+    data["beginnings"] = []
     return data | {"gtid_received": seen.received} | more
 
 
@@ -140,6 +147,20 @@ def test_bootstrap_is_switched_off_whatever_happens(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="3092"):
         joiner(server, tmp_path, (told(B), told(C))).look()
     assert server.done == BEGIN
+
+
+def test_a_host_that_was_lost_stays_outside_where_the_numbers_are_the_same(tmp_path: Path) -> None:
+    """The group was begun anew without the last transaction of this one, and has given its number to another."""
+    row = Beginning("7", GtidSet.parse(f"{GROUP}:1-9")).as_data()
+    there = told(B, "ONLINE", beginnings=[row])
+    assert joiner(Server(), tmp_path, (there, there)).look().why is Why.ANEW
+    whole = told(B, "ONLINE", beginnings=[row | {"kept": f"{GROUP}:1-10"}])
+    assert joiner(Server(), tmp_path, (whole, whole)).look().act is Act.JOIN
+    server = Server()
+    server.beginnings = (Beginning("8"),)
+    assert joiner(server, tmp_path, (there, there)).look().why is Why.STRAY
+    with pytest.raises(ValueError, match="beginnings"):
+        other_of(DB2, {key: value for key, value in told(B).items() if key != "beginnings"})
 
 
 def test_why_it_stays_outside() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch, group, heartbeat
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, epoch, group, heartbeat
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
@@ -76,6 +76,7 @@ def observe(server: Server) -> dict[str, Any]:
     channel = channels[0] if channels and channels[0]["source_host"] else None
     recorded = epoch.read(server)
     view = group.read(server)
+    begun = beginnings.read(server) if view else ()
     writable = variables["read_only"] == "OFF" and variables["super_read_only"] == "OFF"
     facts = Facts(
         answers=True,
@@ -99,6 +100,7 @@ def observe(server: Server) -> dict[str, Any]:
         "semi_sync_timeout_ms": int(variables.get("rpl_semi_sync_source_timeout", 0)),
         "channel": channel and channel_data(channel),
         "group": view and view.as_data(),
+        "beginnings": [each.as_data() for each in begun],
         "epoch": recorded and recorded.as_data(),
         "heartbeats": [found.as_data() for found in heartbeat.read(server)],
     }

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import group, role_lock
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, group, role_lock
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import (
@@ -72,6 +72,7 @@ def other_of(peer: Peer, told: dict[str, Any]) -> Other:
             state=view.state if view else None,
             majority=bool(view and view.majority),
             held=held(told["gtid_executed"], told["gtid_received"]),
+            beginnings=beginnings.from_data(told["beginnings"]),
             lock=in_words(told["lock"]),
         )
     except (KeyError, TypeError) as error:
@@ -123,6 +124,7 @@ class Joiner:
             majority=bool(view and view.majority),
             suspects=bool(view and view.unreachable),
             held=held(one_line(row["gtid_executed"]), view.received if view else ""),
+            beginnings=beginnings.read(self._server) if view else (),
             replicates=bool(row["channels"]),
             lock=lock,
         )

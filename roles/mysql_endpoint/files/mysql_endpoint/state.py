@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import epoch, group, heartbeat, role_lock
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import (
+    beginnings,
+    epoch,
+    group,
+    heartbeat,
+    role_lock,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import Beginnings
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.epoch import Epoch
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
@@ -60,6 +67,8 @@ class State:
     """Which server was made the primary last."""
     group: View | None = None
     """What it says of its group. None where it is none that belongs into one."""
+    beginnings: Beginnings = ()
+    """How often its group was begun without all that its members had."""
     heartbeat_age: float | None = None
     """Seconds since the heartbeat was written, by this host's clock."""
 
@@ -89,6 +98,7 @@ class State:
             "gtid_received": self.gtid_received,
             "epoch": self.epoch and self.epoch.as_data(),
             "group": self.group and self.group.as_data(),
+            "beginnings": [each.as_data() for each in self.beginnings],
             "lock": lock_data(now.timestamp()),
             "reopen": None if self.writable else reopen_data(),
         }
@@ -140,6 +150,7 @@ def state_of(
     now: datetime,
     recorded: Epoch | None = None,
     view: View | None = None,
+    begun: Beginnings = (),
 ) -> State:
     """What the rows together say. `now` is this host's clock, `written` of a heartbeat that of its source's host."""
     state = State(
@@ -152,6 +163,7 @@ def state_of(
         gtid_executed=one_line(server["gtid_executed"]),
         epoch=recorded,
         group=view,
+        beginnings=begun,
         gtid_received=view.received if view else "",
     )
     if channels:
@@ -186,8 +198,10 @@ def read_state(server: Server) -> State:
     (row,) = server.rows(SERVER)
     recorded = epoch.read(server)
     view = group.read(server)
+    # Afterwards: a member that is ONLINE has them all.
+    begun = beginnings.read(server) if view else ()
     channels, semi_sync = server.rows(CHANNELS), read_semi_sync(server)
-    return state_of(row, channels, semi_sync, heartbeat.read(server), utc_now(), recorded, view)
+    return state_of(row, channels, semi_sync, heartbeat.read(server), utc_now(), recorded, view, begun)
 
 
 def not_primary(state: State) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import group
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, group
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.cloning import Cloning, Donor, clone_statements
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import MemberState
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import (
@@ -101,6 +101,7 @@ class Convergence:
             Step.FOLLOW_NOBODY: FOLLOW_NOBODY,
             Step.ACCOUNT: (credentials(self.intent.account),),
             Step.JOIN: join(),
+            Step.RECORD: beginnings.RECORD,
             Step.BOOTSTRAP: begin(),
         }[step]
         self._run(self.server.patient(self.timeout), statements)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import group
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, group
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet, one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import ELECTOR
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.outage import held
@@ -51,6 +51,7 @@ def observe(server: Server) -> Local:
         replicates=bool(int(server.rows(CHANNELS)[0]["channels"])),
         account=Account(text(stored[0]["user"]), text(stored[0]["password"])) if stored else None,
         elector=has_elector(server, variables["plugin_dir"]),
+        beginnings=beginnings.read(server),
     )
 
 
@@ -63,6 +64,7 @@ def observe_peer(peer: Peer, server: Queries) -> Peer:
         )
         view = group.read(server)
         databases = server.rows(SCHEMAS)
+        begun = beginnings.read(server)
     except ServerError as error:
         return Peer(peer.name, peer.host, peer.port, number=error.number, error=str(error))
     return Peer(
@@ -77,4 +79,5 @@ def observe_peer(peer: Peer, server: Queries) -> Peer:
         held=held(one_line(variables["executed"]), view.received if view else ""),
         purged=GtidSet.parse(one_line(variables["purged"])),
         has_data=bool(databases),
+        beginnings=begun,
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import Beginnings, doubtful, strays
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import MemberState
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.outage import lacks
@@ -26,6 +27,9 @@ class Code(str, Enum):
 
     NO_PLUGIN = "membership.no_plugin"
     DIVERGED = "membership.diverged"
+    ANEW = "membership.anew"
+    STRAY = "membership.stray"
+    BEGUN_WITHOUT = "membership.begun_without"
     HAS_DATA = "membership.has_data"
     NOT_PROVISIONED = "membership.not_provisioned"
     OTHER_SERIES = "membership.other_series"
@@ -46,6 +50,7 @@ class Step(str, Enum):
     ACCOUNT = "CHANGE REPLICATION SOURCE FOR CHANNEL 'group_replication_recovery'"
     ELECTOR = "INSTALL COMPONENT"
     JOIN = "START GROUP_REPLICATION"
+    RECORD = "INSERT INTO webstack.group_beginnings"
     BOOTSTRAP = "START GROUP_REPLICATION, which begins the group"
 
 
@@ -102,13 +107,17 @@ def _join(
     beyond = local.held - group
     # A secondary, if there is one: the copy is work that the primary need not do.
     donor = next((peer for peer in serving if not peer.primary), serving[0])
-    fits = not beyond and any(peer.purged <= local.executed for peer in serving)
+    there = tuple(each for peer in serving for each in peer.beginnings)
+    apart = _apart(local, there)
+    fits = not beyond and not apart and any(peer.purged <= local.executed for peer in serving)
     reset = (Step.FOLLOW_NOBODY,) if local.replicates else ()
     if fits and not (local.new and intent.clone):
         return Plan(steps=(*before, *reset, *own, Step.JOIN))
     if local.new and not intent.clone:
-        return Plan(refusal=reason(Code.NOT_PROVISIONED, gtids=_brief(beyond)))
+        return Plan(refusal=reason(Code.NOT_PROVISIONED, gtids=_brief(beyond | doubtful(local.data, there))))
     if not local.new and not intent.reprovision:
+        if apart:
+            return Plan(refusal=apart)
         if beyond:
             return Plan(refusal=reason(Code.DIVERGED, gtids=_brief(beyond)))
         return Plan(refusal=reason(Code.HAS_DATA, schemas=local.schemas))
@@ -133,11 +142,25 @@ def _begin(
     if silent and not intent.rehearsal:
         error = silent[0].error
         return Plan(refusal=reason(Code.NOT_ASKED, host=silent[0].name, error=error), waits=True)
+    for peer in known.values():
+        if strays(peer.beginnings, local.beginnings):
+            return Plan(refusal=reason(Code.BEGUN_WITHOUT, host=peer.name))
     more = lacks({"": local.held, **{name: peer.held for name, peer in known.items() if peer.has_data}}, "")
     if more:
         host, gtids = next(iter(more.items()))
         return Plan(refusal=reason(Code.OTHER_HAS_MORE, host=host, count=gtids.count, gtids=_brief(gtids)))
-    return Plan(steps=(*before, *own, Step.BOOTSTRAP))
+    # Where it is not known what another one has, that may be something else under the numbers that are given next.
+    record = (Step.RECORD,) if not local.new and any(peer.error for peer in peers) else ()
+    return Plan(steps=(*before, *own, *record, Step.BOOTSTRAP))
+
+
+def _apart(local: Local, there: Beginnings) -> Reason | None:
+    """Why the server has to stay outside of a group in which these beginnings are known."""
+    if strays(local.beginnings, there):
+        return reason(Code.STRAY)
+    if doubt := doubtful(local.data, there):
+        return reason(Code.ANEW, gtids=_brief(doubt))
+    return None
 
 
 def _brief(gtids: GtidSet) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql import group
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, group
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import PRESENT, MemberState, View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import LEAVE, begin
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.plan import Code
@@ -24,6 +24,9 @@ POLL_SECONDS = 0.2
 @dataclass
 class Promotion(pair.Promotion):
     """A server that is to take writes. Only a new one is opened here; on any other occasion the group opens it."""
+
+    records_loss: bool = False
+    """Whether others may have what this server has not, and that was accepted."""
 
     def promote(self) -> Reason | None:
         if self.occasion is Occasion.NEW:
@@ -51,6 +54,9 @@ class Promotion(pair.Promotion):
         server = self.server.patient(self.timeout)
         try:
             self._each(server, leave)
+            if self.records_loss:
+                # First, and outside of the group: no transaction of the new one may be without it.
+                self._each(server, beginnings.RECORD)
             self._each(server, begin())
         except ServerError as error:
             raise ReasonError(reason(pair.Code.TAKEN_BACK, error=str(error))) from error

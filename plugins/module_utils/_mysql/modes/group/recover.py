@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import Enum
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import Data, fits, from_data
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group import failover
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.failover import Verdict
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.outage import held
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.case import Evidence, Request
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
@@ -18,6 +21,7 @@ class Code(str, Enum):
     WHOLE = "group_recover.whole"
     MISSING = "group_recover.missing"
     NOT_A_MEMBER = "group_recover.not_a_member"
+    BEGUN_WITHOUT = "group_recover.begun_without"
     FRESH = "group_recover.fresh"
 
 
@@ -40,4 +44,14 @@ def _missing(evidence: Mapping[str, Evidence], request: Request, primary: str) -
         elif role is Role.FRESH:
             yield reason(Code.FRESH, host=name, primary=primary)
         elif role not in (Role.PRIMARY, Role.REPLICA):
-            yield reason(Code.NOT_A_MEMBER, host=name, primary=primary)
+            apart = _apart(evidence[name].get("server") or {}, evidence[primary]["server"])
+            yield reason(Code.BEGUN_WITHOUT if apart else Code.NOT_A_MEMBER, host=name, primary=primary)
+
+
+def _apart(server: Evidence, primary: Evidence) -> bool:
+    """Whether the group was begun anew without a server, and that may have something else under the same numbers."""
+    if not server.get("group"):
+        return False
+    view = View.from_data(server["group"], server["server_uuid"])
+    own = Data(held(server["gtid_executed"], view.received), from_data(server["beginnings"]))
+    return not fits(own, from_data(primary["beginnings"]))

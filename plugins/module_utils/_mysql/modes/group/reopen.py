@@ -3,6 +3,9 @@
 It joins a group that there is, and leaves one that has expelled it, to join again. It never begins a group alone: only
 where every member answers for itself, none is in a group, and this one has all that any of them has, as after a power
 cut. Of several that have everything, all members name the same one. Whatever else there is stays for `recover.yml`.
+
+A server without which the group was begun anew joins by itself where it has nothing that may be something else there
+(`beginnings`); otherwise it stays outside, whatever the numbers of its transactions say.
 """
 
 from __future__ import annotations
@@ -10,9 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import (
+    Beginnings,
+    Data,
+    doubtful,
+    strays,
+)
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import PRESENT, MemberState
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.outage import complete
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.outage import complete, current, newest
 
 
 class Act(str, Enum):
@@ -34,6 +43,15 @@ class Why(str, Enum):
     NEW = "it has no data yet; run site.yml"
     REPLICATES = "it replicates from another server outside of a group"
     DIVERGED = "it has transactions that the group has not ({gtids}); run rejoin.yml"
+    ANEW = (
+        "the group was begun anew without it, and what it has ({gtids}) may be something else there under the same"
+        " numbers; run rejoin.yml -e webstack_rejoin=<this host>"
+    )
+    STRAY = (
+        "it was in a group that was begun without the others, and what it has may be something else there under the"
+        " same numbers; run rejoin.yml -e webstack_rejoin=<this host>"
+    )
+    FORKED = "groups were begun beside each other, each without the other's members; run recover.yml"
     NO_ANSWER = "{host} cannot be asked: {error}"
     VERB_THERE = "{lock} is under way on {host}"
     LEAVING = "{host} is {state} and has no majority"
@@ -53,6 +71,7 @@ class Own:
     """Whether it does not hear of a member of its group."""
     held: GtidSet = field(default_factory=GtidSet)
     """Executed or received."""
+    beginnings: Beginnings = ()
     replicates: bool = False
     """Whether it is a replica of a server outside of a group."""
     lock: str = ""
@@ -70,6 +89,7 @@ class Other:
     state: MemberState | None = None
     majority: bool = False
     held: GtidSet = field(default_factory=GtidSet)
+    beginnings: Beginnings = ()
     lock: str = ""
 
     @property
@@ -115,11 +135,22 @@ def decide(own: Own, others: tuple[Other, ...] | None = None) -> Decision:
     serving = [other for other in others if other.serves and not other.error]
     if serving:
         # What it has and one of them has not is no transaction of the group: that one may be behind, so all are asked.
+        if outside := _apart(own, tuple(each for other in serving for each in other.beginnings)):
+            return outside
         beyond = own.held
         for other in serving:
             beyond = beyond - other.held
         return Decision(Act.NOTHING, Why.DIVERGED, gtids=str(beyond)) if beyond else Decision(Act.JOIN)
     return _outage(own, others)
+
+
+def _apart(own: Own, there: Beginnings) -> Decision | None:
+    """Why the server has to stay outside of a group in which these beginnings are known."""
+    if strays(own.beginnings, there):
+        return Decision(Act.NOTHING, Why.STRAY)
+    if doubt := doubtful(Data(own.held, own.beginnings), there):
+        return Decision(Act.NOTHING, Why.ANEW, gtids=str(doubt))
+    return None
 
 
 def _outage(own: Own, others: tuple[Other, ...]) -> Decision:
@@ -132,8 +163,13 @@ def _outage(own: Own, others: tuple[Other, ...]) -> Decision:
         if other.state is not MemberState.OFFLINE:
             state = other.state.value if other.state else "without group replication"
             return Decision(Act.NOTHING, Why.LEAVING, host=other.name, state=state)
-    sets = {own.server_uuid: own.held, **{other.server_uuid: other.held for other in others}}
-    first = next(iter(complete(sets)), "")
+    members = {other.server_uuid: Data(other.held, other.beginnings) for other in others}
+    members[own.server_uuid] = Data(own.held, own.beginnings)
+    if not newest(members):
+        return Decision(Act.NOTHING, Why.FORKED)
+    if outside := _apart(own, tuple(row for data in members.values() for row in data.beginnings)):
+        return outside
+    first = next(iter(complete(current(members))), "")
     if not first:
         return Decision(Act.NOTHING, Why.NO_SUPERSET)
     if first != own.server_uuid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import Beginnings, Data
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import PRESENT, MemberState, View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 
@@ -35,12 +36,17 @@ class Local:
     """That of its recovery channel."""
     elector: bool = True
     """Whether the component is loaded that elects who has least to apply, or is not in the package."""
+    beginnings: Beginnings = ()
 
     @property
     def held(self) -> GtidSet:
         """Executed or received."""
         received = GtidSet.parse(self.view.received) if self.view else GtidSet()
         return self.executed | received
+
+    @property
+    def data(self) -> Data:
+        return Data(self.held, self.beginnings)
 
     @property
     def in_group(self) -> bool:
@@ -70,6 +76,7 @@ class Peer:
     purged: GtidSet = field(default_factory=GtidSet)
     """What its binary logs no longer hold."""
     has_data: bool = True
+    beginnings: Beginnings = ()
 
     @property
     def serves(self) -> bool:

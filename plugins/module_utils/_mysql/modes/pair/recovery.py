@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
@@ -38,6 +38,10 @@ class Recovered:
     """Where it was saved."""
     lost: GtidSet = field(default_factory=GtidSet)
     """Which of it was not in the binary logs any more."""
+    doubtful: GtidSet = field(default_factory=GtidSet)
+    """What may be something else on the primary, under the same numbers. It is saved, too."""
+    apart: bool = False
+    """Whether the data has to be replaced, whatever the numbers say."""
 
 
 @dataclass
@@ -76,13 +80,19 @@ class Recovery:
         """Save what the server has beyond `executed`, what the new primary has."""
         variables = self.server.variables()
         diverged = GtidSet.parse(variables["gtid_executed"]) - executed
-        if not diverged:
-            return Recovered(diverged)
+        return self._saved(variables, Recovered(diverged), directory)
+
+    def _saved(self, variables: Mapping[str, str], found: Recovered, directory: str) -> Recovered:
+        """The same with the file to which that was written."""
+        gtids = found.diverged | found.doubtful
+        if not gtids:
+            return found
         self.changed = True
         if self.check:
-            return Recovered(diverged)
-        lost = diverged & GtidSet.parse(variables["gtid_purged"])
-        return Recovered(diverged, self._save(diverged, variables["log_bin_basename"], directory), lost)
+            return found
+        kept = GtidSet.parse(variables["gtid_executed"]) - GtidSet.parse(variables["gtid_purged"])
+        file = self._save(gtids, variables["log_bin_basename"], directory)
+        return replace(found, file=file, lost=gtids - kept)
 
     def _wait_until_read_only(self) -> None:
         deadline = time.monotonic() + self.timeout
