@@ -7,8 +7,10 @@ as the application sees it, and all have the same. DRILL_KILLS (default 3) says 
 import contextlib
 import os
 import time
+from pathlib import Path
 
 import pytest
+from ansible_collections.foobar.webstack.tests.drills.databases import saved_file
 from ansible_collections.foobar.webstack.tests.drills.load import Watch
 
 KILLS = int(os.environ.get("DRILL_KILLS", "3"))
@@ -146,25 +148,57 @@ def test_most_hosts_are_lost_for_good(play, group, losing, wait_until):
 
     What only they had gets its numbers a second time. Red where their GTIDs alone let them in again: the rows differ.
     """
-    with losing("majority-lost") as run:
-        left = group.primary
+    with losing("majority-lost") as run, contextlib.ExitStack() as power:
+        left = group.secondaries[0]
         lost = [name for name in group.names if name != left]
-        with group.without_power(lost[0]), group.without_power(lost[1]):
-            since = run.mark()
-            wait_until(lambda: group.outside(left), f"{left} to leave a group without a majority")
-            refused = play("failover.yml")
-            assert not refused.succeeded
-            assert f"add -e webstack_confirm_powered_off={lost[0]}" in refused.said
-            off = ["-e", f"webstack_confirm_powered_off={','.join(lost)}"]
-            refused = play("failover.yml", *off)
-            assert not refused.succeeded
-            assert "add -e webstack_accept_loss_seconds=inf" in refused.said
-            assert group.roles()[left] == "read_only"
-            done = play("failover.yml", *off, "-e", "webstack_accept_loss_seconds=inf")
+        with group.cut_off(left, [group.addresses[name] for name in lost]):
+            run.goes_on(10)
+            for name in lost:
+                power.enter_context(group.without_power(name))
+        since = run.mark()
+        wait_until(lambda: group.outside(left), f"{left} to leave a group without a majority")
+        refused = play("failover.yml")
+        assert not refused.succeeded
+        assert f"add -e webstack_confirm_powered_off={lost[0]}" in refused.said
+        off = ["-e", f"webstack_confirm_powered_off={','.join(lost)}"]
+        refused = play("failover.yml", *off)
+        assert not refused.succeeded
+        assert "add -e webstack_accept_loss_seconds=inf" in refused.said
+        assert group.roles()[left] == "read_only"
+        done = play("failover.yml", *off, "-e", "webstack_accept_loss_seconds=inf")
+        assert done.succeeded, done.output
+        assert f"{lost[0]} and {lost[1]}, when back" in done.said
+        run.goes_on(20)
+        run.note("write_gap_seconds", run.load.gap(since, time.monotonic()))
+        run.given_up |= group.missing(run.load)
+        assert run.given_up
+        power.close()
+        for name in lost:
+            wait_until(lambda name=name: stays_outside(group, name), f"{name} to say why it stays outside")
+        refused = play("recover.yml")
+        assert not refused.succeeded
+        assert f"-e webstack_rejoin={lost[0]}" in refused.said
+        saved = ""
+        for name in lost:
+            done = play("rejoin.yml", "-e", f"webstack_rejoin={name}")
             assert done.succeeded, done.output
-            run.goes_on(20)
-            run.note("write_gap_seconds", run.load.gap(since, time.monotonic()))
-        wait_until(lambda: not group.broken(), "the others to join it by themselves")
+            assert f"The group was begun anew without {name}" in done.said
+            file = Path(saved_file(done.said) or "no file was named")
+            saved += file.read_text()
+            file.unlink()
+            assert group.roles()[name] == "replica"
+        assert [key for key in run.given_up if key not in saved] == []
+        wait_until(lambda: not group.broken(), "the group to be whole")
+
+
+def stays_outside(group, name):
+    """Whether a server says that the group was begun anew without what it has."""
+    try:
+        said = group.state(name)
+    except AssertionError:
+        # Its host, or its endpoint, is not up yet.
+        return False
+    return (said.get("reopen") or {}).get("code") == "anew" and group.outside(name)
 
 
 def test_all_hosts_off_and_on(group, losing, wait_until):
