@@ -17,7 +17,7 @@ description:
   - C(hosts) is rendered without the variables of the inventory and of C(group_vars). A play that gives O(table) names
     its file in C(vars_files).
   - With C(--syntax-check) nothing is refused, because that looks at playbooks and not at an inventory.
-positional: table, names, base, tags
+positional: table, names, base, tags, beside
 options:
   _input:
     description: Hosts of every group by its name, that is Ansible's C(groups).
@@ -35,6 +35,10 @@ options:
     description: Without O(names), only groups whose hosts get the base roles.
     type: bool
     default: false
+  beside:
+    description: >-
+      An optional group. The play is for all groups of the table that have hosts where this one has, else for no host.
+    type: str
   tags:
     description: >-
       The tags that the playbook has; an empty list where it is done as a whole or not at all. Without it, tags are not
@@ -68,6 +72,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.plugin_utils.groups import (
     GroupError,
     any_hosts,
+    groups_beside,
     refuse_foreign_limit,
     refuse_unknown_tags,
     stack_groups,
@@ -82,13 +87,16 @@ def play_hosts(
     names: str | Sequence[str] | None = None,
     base: bool = False,
     tags: Sequence[str] | None = None,
+    beside: str | None = None,
 ) -> list[str]:
     """The groups of a play; AnsibleFilterError where it would match no host of the inventory."""
     try:
         if table is None:
             return any_hosts(groups)
         known = table_of(table)
-        if names is None:
+        if beside is not None:
+            found = groups_beside(beside, known, groups)
+        elif names is None:
             found = stack_groups(known, groups, base=base)
         else:
             found = tier_groups([names] if isinstance(names, str) else names, known, groups)

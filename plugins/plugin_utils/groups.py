@@ -19,7 +19,9 @@ NO_HOSTS = (
     "The inventory has no hosts; give one with -i, such as -i my-inventory. If you did, the warnings above say why it "
     "could not be read"
 )
-_COLUMNS = ("required", "base", "roles", "max_hosts")
+NO_HOST = ("all", "!all")
+"""A pattern that matches no host, without a warning of Ansible's."""
+_COLUMNS = ("required", "base", "roles", "everywhere", "max_hosts")
 _IN_ANY_INVENTORY = ("all", "ungrouped")
 _SHORTEST_TO_MISTYPE = 5
 """Of names that are shorter, such as dns, one letter more or less makes another word."""
@@ -33,14 +35,15 @@ class GroupError(ValueError):
 class Group:
     """One entry of the table.
 
-    A `required` group has at least one host. `base`: its hosts get the base roles. `roles` make it, in this order.
-    `max_hosts` None: as many as there are.
+    A `required` group has at least one host. `base`: its hosts get the base roles. `roles` make it, in this order, and
+    where it has hosts, all hosts of the stack get the roles `everywhere`. `max_hosts` None: as many as there are.
     """
 
     name: str
     required: bool
     base: bool
     roles: tuple[str, ...]
+    everywhere: tuple[str, ...] = ()
     max_hosts: int | None = None
 
 
@@ -55,14 +58,17 @@ def _group(name: str, entry: object) -> Group:
     if not isinstance(entry, Mapping) or not set(entry) <= set(_COLUMNS):
         raise GroupError(f"group {name}: its entry is {entry!r}; write {', '.join(_COLUMNS)} alone")
     required, base, roles = entry.get("required"), entry.get("base"), entry.get("roles")
+    everywhere = entry.get("everywhere", [])
     most = entry.get("max_hosts")
     if not isinstance(required, bool) or not isinstance(base, bool):
         raise GroupError(f"group {name}: write required and base, each true or false")
     if not isinstance(roles, Sequence) or isinstance(roles, str):
         raise GroupError(f"group {name}: roles is {roles!r}; write a list of roles, empty where there is none")
+    if not isinstance(everywhere, Sequence) or isinstance(everywhere, str):
+        raise GroupError(f"group {name}: everywhere is {everywhere!r}; write a list of roles, or leave it out")
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
         raise GroupError(f"group {name}: max_hosts is {most!r}; write a whole number from 1, or leave it out")
-    return Group(name, required, base, tuple(str(role) for role in roles), most)
+    return Group(name, required, base, tuple(map(str, roles)), tuple(map(str, everywhere)), most)
 
 
 def stack_groups(table: Mapping[str, Group], members: Members, *, base: bool = False) -> list[str]:
@@ -79,6 +85,11 @@ def stack_groups(table: Mapping[str, Group], members: Members, *, base: bool = F
     return found
 
 
+def groups_beside(name: str, table: Mapping[str, Group], members: Members) -> list[str]:
+    """As `stack_groups` where the optional group `name` has hosts; else a pattern that matches no host."""
+    return stack_groups(table, members) if tier_groups([name], table, members) == [name] else list(NO_HOST)
+
+
 def tier_groups(names: Iterable[str], table: Mapping[str, Group], members: Members) -> list[str]:
     """The given groups that have hosts; where none has, a pattern that matches no host.
 
@@ -93,7 +104,7 @@ def tier_groups(names: Iterable[str], table: Mapping[str, Group], members: Membe
         if table[name].required and not members.get(name):
             misspelt = _misspelt({name: table[name]}, members)
             raise GroupError(" ".join(_unknown(misspelt)) or _missing(name))
-    return [name for name in asked if members.get(name)] or ["all", "!all"]
+    return [name for name in asked if members.get(name)] or list(NO_HOST)
 
 
 def refuse_foreign_limit(limit: str, table: Mapping[str, Group], members: Members) -> None:

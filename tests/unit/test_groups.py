@@ -122,6 +122,13 @@ def test_a_play_for_a_group_names_it():
     assert play_hosts(GOOD) == ["all"]
 
 
+def test_a_play_for_every_host_beside_an_optional_group():
+    """Red if exporters were on the hosts of a stack that nobody watches, or left out on the one who watches."""
+    assert play_hosts(GOOD, TABLE, beside="monitoring") == ["all", "!all"]
+    everybody = [*play_hosts(GOOD, TABLE), "monitoring"]
+    assert play_hosts(GOOD | {"monitoring": ["nas"]}, TABLE, beside="monitoring") == everybody
+
+
 @pytest.mark.parametrize("arguments", [(), (TABLE,), (TABLE, "webservers"), (TABLE, "backups")])
 def test_an_inventory_without_hosts_is_refused(arguments):
     """Red if a forgotten -i passed for success."""
@@ -158,6 +165,7 @@ def test_a_syntax_check_needs_no_inventory(monkeypatch):
     [
         {"required": True, "base": True, "roles": "nginx"},
         {"required": True, "base": True, "roles": [], "max_hosts": 0},
+        {"required": True, "base": True, "roles": [], "everywhere": "exporters"},
         {"required": 1, "base": True, "roles": []},
         {"required": True, "base": True, "roles": [], "ports": [1]},
         None,

@@ -111,13 +111,23 @@ def test_a_tier_has_the_roles_of_the_table(group):
     tier = [
         name
         for play in plays(ROOT / "playbooks/site.yml")
-        if play["hosts"] == group or f"'{group}'" in play["hosts"]
+        if play["hosts"] == group or f", '{group}'" in play["hosts"]
         for name in [
             *(role["role"].removeprefix("foobar.webstack.") for role in play.get("roles", [])),
             *included(play),
         ]
     ]
     assert tier == TABLE[group]["roles"]
+
+
+@pytest.mark.parametrize("group", [name for name, entry in TABLE.items() if entry.get("everywhere")])
+def test_what_a_group_brings_to_every_host_is_in_a_play_for_every_host(group):
+    [roles] = [
+        [role["role"].removeprefix("foobar.webstack.") for role in play["roles"]]
+        for play in plays(ROOT / "playbooks/site.yml")
+        if f"beside='{group}'" in play["hosts"]
+    ]
+    assert roles == TABLE[group]["everywhere"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible_collections.foobar.webstack.plugins.filter.probe_jobs import probe_jobs
 from ansible_collections.foobar.webstack.plugins.filter.scrape_jobs import scrape_jobs
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.flows import host_rules
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.scrape import jobs
@@ -84,6 +85,42 @@ def test_a_group_that_is_empty_makes_no_job() -> None:
 def test_what_cannot_be_is_refused(flows: Any, said: str) -> None:
     with pytest.raises(AnsibleFilterError) as refused:
         made(flows)
+    assert said in str(refused.value)
+
+
+FRONT = {"lb1": {"webstack_dns_addresses": ["198.18.0.11", "fd00::11"]}, "lb2": {"ansible_host": "198.18.0.12"}}
+
+
+def test_the_site_is_asked_over_both_families_by_its_name() -> None:
+    [site, dns] = probe_jobs(["lb1", "lb2"], FRONT, servers=["lb1"], uri="/healthz", hostname="www.foobar.com")
+    assert site["probe"] == {"module": "site", "hostname": "www.foobar.com"}
+    assert [target["address"] for target in site["targets"]] == [
+        "https://198.18.0.11/healthz",
+        "https://[fd00::11]/healthz",
+        "https://198.18.0.12/healthz",
+    ]
+    assert dns["targets"] == [
+        {"address": "198.18.0.11:53", "labels": {"instance": "lb1"}},
+        {"address": "[fd00::11]:53", "labels": {"instance": "lb1"}},
+    ]
+
+
+def test_virtual_addresses_are_asked_in_place_of_the_hosts() -> None:
+    [site] = probe_jobs(["lb1"], FRONT, addresses=["198.18.0.10"], own_ca=True)
+    assert [target["labels"] for target in site["targets"]] == [{"instance": "198.18.0.10"}]
+    assert site["probe"]["module"] == "site_own_ca"
+
+
+@pytest.mark.parametrize(
+    ("balancers", "addresses", "said"),
+    [
+        (["lb3"], [], "the site's addresses: lb3 is not a host of the inventory; correct the name or add the host"),
+        ([], ["www"], "the stack: webstack_monitoring_site_addresses is 'www', not an IP address; give bare IPv4 and"),
+    ],
+)
+def test_what_cannot_be_probed_is_refused(balancers: list[str], addresses: list[str], said: str) -> None:
+    with pytest.raises(AnsibleFilterError) as refused:
+        probe_jobs(balancers, FRONT, addresses=addresses)
     assert said in str(refused.value)
 
 

@@ -1,4 +1,5 @@
-"""What Prometheus asks: for each flow of the monitoring hosts a job, with the hosts that listen as its targets.
+"""What Prometheus asks: for each flow of the monitoring hosts a job, with the hosts that listen as its targets, and
+the site and its names, as visitors do.
 
 A flow of the firewall says already who listens where for whom. Made of the same flows, no target is closed to who asks
 it, and no port is open that nobody asks.
@@ -17,7 +18,12 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.addresses
     variables_of,
 )
 from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.flows import read_flows
-from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import Address, TopologyError
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values import (
+    Address,
+    TopologyError,
+    reachable_address,
+)
+from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.zone import dns_addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,7 @@ class Target:
 
     def as_data(self) -> dict[str, Any]:
         """As the role monitoring takes it."""
-        at = f"[{self.address}]" if self.address.version == 6 else str(self.address)
-        return {"address": f"{at}:{self.port}", "labels": {"instance": self.host}}
+        return {"address": f"{_bracketed(self.address)}:{self.port}", "labels": {"instance": self.host}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +84,52 @@ def jobs(
             targets.append(Target(host, address_in(host, variables_of(host, hostvars, where)), ports[0]))
         found.append(Job(name, tuple(targets)))
     return [job for job in found if job.targets]
+
+
+def probes(
+    balancers: Sequence[str],
+    hostvars: HostVars,
+    servers: Sequence[str] = (),
+    addresses: Sequence[str] = (),
+    uri: str = "/",
+    hostname: str = "",
+    own_ca: bool = False,
+) -> list[dict[str, Any]]:
+    """The jobs that ask as visitors do, as the role monitoring takes them: `site`, and `dns` where there are `servers`.
+
+    The site is asked for `uri` over HTTPS by `hostname`, at `addresses`; without any, at all that DNS has of the load
+    balancers. A name server is asked at each of its own. So both families are, where hosts have both.
+
+    Reads of each host: `webstack_dns_addresses`, else what `address` reads.
+
+    Raises TopologyError for a host that is unknown or without a usable address, and an address that is none.
+    """
+    require_mapping(hostvars)
+
+    def of(host: str, where: str) -> tuple[Address, ...]:
+        return dns_addresses(host, variables_of(host, hostvars, where))
+
+    given = [reachable_address(value, "the stack", "webstack_monitoring_site_addresses", _BARE) for value in addresses]
+    front = dict.fromkeys(given or [address for host in balancers for address in of(host, "the site's addresses")])
+    site = {
+        "name": "site",
+        "probe": {"module": "site_own_ca" if own_ca else "site", "hostname": hostname},
+        "targets": [
+            {"address": f"https://{_bracketed(address)}{uri}", "labels": {"instance": str(address)}}
+            for address in front
+        ],
+    }
+    named = [(host, address) for host in servers for address in of(host, "the name servers")]
+    dns = {
+        "name": "dns",
+        "probe": {"module": "dns"},
+        "targets": [{"address": f"{_bracketed(address)}:53", "labels": {"instance": host}} for host, address in named],
+    }
+    return [job for job in (site, dns) if job["targets"]]
+
+
+_BARE = "give bare IPv4 and IPv6 addresses at which the monitoring hosts reach the site"
+
+
+def _bracketed(address: Address) -> str:
+    return f"[{address}]" if address.version == 6 else str(address)

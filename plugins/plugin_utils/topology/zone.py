@@ -188,6 +188,11 @@ def _order(record: Record) -> tuple[list[str], str, list[tuple[int, str]]]:
 
 def _host(name: str, variables: Mapping[str, Any], zone: str) -> Host:
     """A host as DNS knows it. One that the inventory calls by an address has no name."""
+    return Host(name, "" if ip(name) else _host_name(name, zone), dns_addresses(name, variables))
+
+
+def dns_addresses(name: str, variables: Mapping[str, Any]) -> tuple[Address, ...]:
+    """All addresses of a host that others may know: `webstack_dns_addresses`, else what `address` reads."""
     given = variables.get("webstack_dns_addresses")
     if given is None:
         found = [address_in(name, variables)]
@@ -195,7 +200,7 @@ def _host(name: str, variables: Mapping[str, Any], zone: str) -> Host:
         raise TopologyError(f"{name}: webstack_dns_addresses is {shown(given)}; give a list of the host's addresses")
     else:
         found = [reachable_address(value, name, "webstack_dns_addresses", _BARE) for value in given]
-    return Host(name, "" if ip(name) else _host_name(name, zone), tuple(dict.fromkeys(found)))
+    return tuple(dict.fromkeys(found))
 
 
 _BARE = "give bare IPv4 and IPv6 addresses of the host"
