@@ -242,7 +242,10 @@ def tried(files: Any, parser: Any, names: list[str], change: Callable[[str], str
             by_step.setdefault(test["interval"], []).append(test)
         for step, found in by_step.items():
             rules = [f"{FOLDER}/rules/parameters.yml", f"{FOLDER}/rules/{name}.yml"]
-            tests = {"rule_files": rules, "evaluation_interval": step, "tests": found}
+            # Without it the order is another one each time, and the constants may come after what goes by them.
+            groups = yaml.safe_load(placed[rules[1]])["groups"]
+            order = ["webstack-parameters", *(group["name"] for group in groups)]
+            tests = {"rule_files": rules, "evaluation_interval": step, "group_eval_order": order, "tests": found}
             written.append(f"/tests/{name}-{step}.yml")
             placed[written[-1]] = yaml.safe_dump(tests, sort_keys=False, width=1000)
     return parser(["promtool", "test", "rules", *written], placed)
