@@ -144,6 +144,11 @@ class TestWhatIsShown:
         hosts["db1"] = hosts["db1"] | {"listeners": LISTENERS | {"all": [{"program": "sshd", "port": 2222}]}}
         assert set(drawn(hosts=hosts).everywhere) == {"sshd 22/tcp on every other host", "sshd 2222/tcp on db1"}
 
+    def test_what_else_every_host_has_is_no_exception_from_it(self):
+        ports = [{"program": "sshd", "port": 22}, {"program": "node exporter", "port": 9100}]
+        hosts = {name: host | {"listeners": LISTENERS | {"all": ports}} for name, host in site()["hosts"].items()}
+        assert drawn(hosts=hosts).everywhere == ("sshd 22/tcp on every host", "node exporter 9100/tcp on every host")
+
 
 def rule(name: str, port: int, *addresses: str, **changes: Any) -> dict[str, Any]:
     return {"name": name, "direction": "in", "protocol": "tcp", "ports": [port], "addresses": addresses} | changes

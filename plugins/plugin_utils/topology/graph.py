@@ -170,7 +170,7 @@ def graph(site: Site) -> Graph:
         virtuals=tuple(virtuals),
         arrows=tuple(Arrow(source, target, tuple(dict.fromkeys(of))) for (source, target), of in arrows.items()),
         replication=Replication(site.databases, tuple(_replicas(site))),
-        everywhere=(*_ssh(site, hosts), *everywhere),
+        everywhere=(*_everywhere(site, hosts), *everywhere),
     )
 
 
@@ -215,17 +215,19 @@ def _is_local(address: str) -> bool:
     return address == "localhost" if found is None else found.is_loopback
 
 
-def _ssh(site: Site, hosts: Sequence[str]) -> Iterator[str]:
-    """The ports that every host has, whatever its groups; which hosts have them where they differ."""
-    by_port: dict[str, list[str]] = {}
+def _everywhere(site: Site, hosts: Sequence[str]) -> Iterator[str]:
+    """The ports that every host has, whatever its groups; which hosts have them where a program's differ."""
+    by_program: dict[str, dict[str, list[str]]] = {}
     for host in hosts:
         listeners = placed(site.hosts[host]["listeners"], [])
         for listener in (one for one in listeners if one.group == EVERY_HOST):
-            by_port.setdefault(f"{listener.program} {ports_text([listener.port], listener.protocol)}", []).append(host)
-    most = max(map(len, by_port.values()), default=0)
-    for text, having in by_port.items():
+            port = ports_text([listener.port], listener.protocol)
+            by_program.setdefault(listener.program, {}).setdefault(port, []).append(host)
+    for program, by_port in by_program.items():
+        most = max(map(len, by_port.values()))
         every = "every other host" if len(by_port) > 1 else "every host"
-        yield f"{text} on {every if len(having) == most else ', '.join(having)}"
+        for port, having in by_port.items():
+            yield f"{program} {port} on {every if len(having) == most else ', '.join(having)}"
 
 
 # --- arrows -----------------------------------------------------------------------------------------------------------
