@@ -97,8 +97,9 @@ def test_it_says_whether_there_is_a_web_server(
 ) -> None:
     """None answers here. A server that is not checked is taken for one that does."""
     variables = {name: lb1[name] for name in NAMES}
-    # The container has not the address at which peers are heard.
+    # The container has not the address at which peers and the monitoring are heard.
     variables["haproxy_peers"] = {}
+    variables["haproxy_frontends"] = [one for one in variables["haproxy_frontends"] if one["name"] != "metrics"]
     variables["haproxy_backends"] = [
         backend | {"servers": [server | change for server in backend["servers"]]}
         for backend in variables["haproxy_backends"]

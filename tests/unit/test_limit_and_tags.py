@@ -110,7 +110,7 @@ def run(folder: Path, *options: str) -> tuple[int, str]:
     ("options", "said"),
     [
         (["--limit", "printer"], "--limit printer leaves no host that is in one of the groups"),
-        (["--tags", "webb"], "unknown tag; use some of base, database, application, web, dns, loadbalancer, monitoring."),
+        (["--tags", "webb"], "use some of base, database, application, web, dns, loadbalancer, monitoring."),
         (["--skip-tags", "mysql"], "--skip-tags mysql: unknown tag; use some of"),
     ],
 )
