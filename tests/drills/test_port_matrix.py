@@ -29,15 +29,20 @@ WELL_KNOWN = {
     "udp": {53, 67, 68, 69, 111, 123, 161, 443, 514, 546, 5353},
 }
 
-# Everything at once. UDP is sent what a QUIC server answers: a version that it does not know.
+# Everything at once. UDP is sent what a QUIC server answers, a version that it does not know, or a name server: a
+# question for the root.
 KNOCK = r"""
 import asyncio, json, sys
 
+QUIC = bytes([0xC0, 0x1A, 0x2A, 0x3A, 0x4A, 8]) + bytes(8) + bytes([8]) + bytes(8) + bytes(1178)
+DNS = bytes([0x1A, 0x2A, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 1])
+
 class Listen(asyncio.DatagramProtocol):
-    def __init__(self):
+    def __init__(self, said):
+        self.said = said
         self.state = asyncio.get_running_loop().create_future()
     def connection_made(self, transport):
-        transport.sendto(bytes([0xC0, 0x1A, 0x2A, 0x3A, 0x4A, 8]) + bytes(8) + bytes([8]) + bytes(8) + bytes(1178))
+        transport.sendto(self.said)
     def datagram_received(self, *_):
         self.tell("open")
     def error_received(self, error):
@@ -51,7 +56,10 @@ async def knock(protocol, address, port):
         _, writer = await asyncio.open_connection(address, port)
         writer.close()
         return "open"
-    transport, listener = await asyncio.get_running_loop().create_datagram_endpoint(Listen, remote_addr=(address, port))
+    made = asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Listen(DNS if port == 53 else QUIC), remote_addr=(address, port)
+    )
+    transport, listener = await made
     try:
         return await listener.state
     finally:
@@ -200,6 +208,15 @@ def meant(inventory, addresses, extra_rules) -> Callable[..., set[Endpoint]]:
         known = source if family == 0 else STRANGER
         found = {Endpoint(host, "tcp", variable(host, "ansible_port", 22)) for host in inventory.hostvars}
         found |= {Endpoint(host, "tcp", port) for host in group("loadbalancers") for port in (80, 443)}
+        found |= {Endpoint(host, protocol, 53) for host in group("dns") for protocol in ("tcp", "udp")}
+        if known in group("monitoring"):
+            found |= {Endpoint(host, "tcp", 9100) for host in inventory.hostvars}
+            found |= {Endpoint(host, "tcp", 9104) for host in group("databases")}
+            found |= {Endpoint(host, "tcp", 9113) for host in group("webservers")}
+            found |= {Endpoint(host, "tcp", 8405) for host in group("loadbalancers") | group("appservers")}
+            # Alertmanagers tell each other what they have sent.
+            others = group("monitoring") if len(group("monitoring")) > 1 else set()
+            found |= {Endpoint(host, "tcp", port) for host in others for port in (9093, 9094)}
         if known in group("loadbalancers"):
             found |= {Endpoint(host, "tcp", 443) for host in group("webservers")}
         if known in group("webservers"):
@@ -241,13 +258,19 @@ def quic(inventory) -> set[Endpoint]:
     return {Endpoint(host, "udp", 443) for host in hosts if inventory.hostvars[host].get("webstack_http3", False)}
 
 
-def test_nothing_but_http3_listens_on_udp(listening, inventory):
-    """A UDP server that does not answer looks like a port that is closed. So there must be none besides."""
+def test_nothing_that_does_not_answer_listens_on_udp(listening, inventory):
+    """A UDP server that does not answer looks like a port that is closed. So there must be none besides those known."""
+    monitoring = inventory.groups.get("monitoring", [])
+    expected = {
+        443: set(inventory.groups["loadbalancers"]),
+        53: set(inventory.groups.get("dns", [])),
+        9094: set(monitoring if len(monitoring) > 1 else []),
+    }
     for host, ends in listening.items():
         udp = {
             port for protocol, port, address in ends if protocol == "udp" and not address.startswith(("127.", "[::1]"))
         }
-        assert udp <= ({443} if host in inventory.groups["loadbalancers"] else set()), host
+        assert udp <= {port for port, hosts in expected.items() if host in hosts}, host
 
 
 def test_the_matrix_notices_a_hole(inventory, on, addresses, knock):
