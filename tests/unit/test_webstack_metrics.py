@@ -15,6 +15,7 @@ ONE, OTHER = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "4e11fa47-71ca-11e1-9e33-c8
 PRIMARY = {
     "time": "2026-11-27T07:00:01.500000+00:00",
     "writable": True,
+    "group": None,
     "semi_sync_source": True,
     "semi_sync_replicas": 1,
     "heartbeat": {"written": "2026-11-27T07:00:01.000000+00:00"},
@@ -22,6 +23,7 @@ PRIMARY = {
 }
 REPLICA = {
     "writable": False,
+    "group": None,
     "receiver": True,
     "applier": True,
     "lag_seconds": 0.4,
@@ -53,6 +55,31 @@ def test_a_replica_is_compared_with_its_source() -> None:
     assert found == {"up": 1, "writable": 0, "replicates": 1, "lag_seconds": 0.4, "errant_transactions": 0}
     stopped = {**REPLICA, "applier": False, "lag_seconds": None}
     assert values(mysql.samples(stopped, lambda host: PRIMARY))["replicates"] == 0
+
+
+IN_GROUP = {"state": "ONLINE", "majority": True, "applier": True}
+
+
+def test_the_primary_of_a_group_waits_for_its_members_and_for_no_replica() -> None:
+    """Red where the alert SemiSyncOff would fire for a group."""
+    found = values(mysql.samples({**PRIMARY, "group": IN_GROUP, "semi_sync_source": False}, nobody))
+    assert found == {"up": 1, "writable": 1, "heartbeat_age_seconds": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("changed", "replicates"),
+    [
+        ({}, 1),
+        ({"state": "OFFLINE"}, 0),
+        ({"state": "RECOVERING"}, 0),
+        ({"majority": False}, 0),
+        ({"applier": False}, 0),
+    ],
+)
+def test_a_secondary_replicates_from_its_group(changed: dict[str, Any], replicates: float) -> None:
+    """It has no source, and no receiver of its own."""
+    own = {**REPLICA, "group": IN_GROUP | changed, "receiver": None, "applier": None, "source_host": None}
+    assert values(mysql.samples(own, nobody)) == {"up": 1, "writable": 0, "replicates": replicates, "lag_seconds": 0.4}
 
 
 def answers(*states: dict[str, Any]) -> Callable[[str], dict[str, Any]]:

@@ -54,14 +54,21 @@ def samples(own: State, source: Callable[[str], State]) -> Iterator[Sample]:
     """
     yield Sample("webstack_mysql_up", 1)
     yield Sample("webstack_mysql_writable", bool(own["writable"]))
+    group = own["group"]
     if own["writable"]:
-        yield Sample("webstack_mysql_semi_sync", bool(own["semi_sync_source"]))
-        yield Sample("webstack_mysql_semi_sync_replicas", own["semi_sync_replicas"])
+        # Commits in a group wait for most of its members, whatever is set.
+        if not group:
+            yield Sample("webstack_mysql_semi_sync", bool(own["semi_sync_source"]))
+            yield Sample("webstack_mysql_semi_sync_replicas", own["semi_sync_replicas"])
         if own.get("heartbeat"):
             age = datetime.fromisoformat(own["time"]) - datetime.fromisoformat(own["heartbeat"]["written"])
             yield Sample("webstack_mysql_heartbeat_age_seconds", age.total_seconds())
         return
-    yield Sample("webstack_mysql_replicates", bool(own["receiver"] and own["applier"]))
+    if group:
+        follows = group["state"] == "ONLINE" and group["majority"] and group["applier"]
+        yield Sample("webstack_mysql_replicates", follows)
+    else:
+        yield Sample("webstack_mysql_replicates", bool(own["receiver"] and own["applier"]))
     if own["lag_seconds"] is not None:
         yield Sample("webstack_mysql_lag_seconds", own["lag_seconds"])
     if own["source_host"]:
