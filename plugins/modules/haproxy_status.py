@@ -69,6 +69,9 @@ servers:
     reason:
       description: Why it is in this state, in words. Empty for one that is up.
       type: str
+    follows:
+      description: The server whose check counts for this one, as C(mysql-write/db1). Empty for one that has its own.
+      type: str
 sentences:
   description: The same, a line for each server.
   returned: always
@@ -82,7 +85,7 @@ sentences:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._haproxy import probe, runtime, status
+from ansible_collections.foobar.webstack.plugins.module_utils._haproxy import look
 
 
 def main() -> None:
@@ -98,20 +101,14 @@ def main() -> None:
     )
     parameters = module.params
     try:
-        servers = status.servers(runtime.statistics(parameters["socket"], parameters["timeout"]))
-        verified = status.verified(Path(parameters["configuration"]).read_text())
+        found = look.servers(
+            parameters["socket"], Path(parameters["configuration"]), parameters["certificates"], parameters["timeout"]
+        )
     except OSError as error:
         module.fail_json(
             msg=f"HAProxy cannot be asked at {parameters['socket']} ({error}); see systemctl status haproxy, and run "
             "the play again when it runs"
         )
-    found = []
-    for server in servers:
-        target = verified.get((server.backend, server.name))
-        reason = server.reason
-        if server.handshake_failed and target:
-            reason = probe.handshake(server.address, target.name, target.ca_file, parameters["timeout"]) or reason
-        found.append((server, status.with_file(reason, parameters["certificates"].get(server.backend, ""))))
     module.exit_json(
         servers=[server.data(reason) for server, reason in found],
         sentences=[server.sentence(reason) for server, reason in found],

@@ -57,6 +57,7 @@ def test_servers_alone_are_taken() -> None:
         "state": "UP",
         "seconds": 7525,
         "reason": "",
+        "follows": "",
     }
 
 

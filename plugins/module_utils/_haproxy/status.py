@@ -80,6 +80,7 @@ class Server:
             "state": self.state,
             "seconds": self.seconds,
             "reason": reason,
+            "follows": self.tracked,
         }
 
     def sentence(self, reason: str) -> str:
