@@ -12,7 +12,7 @@ description:
     each tier, and a sentence for whatever is wrong, with the command that helps.
   - A host that has not answered is shown as that, and is wrong.
   - Or says in words why one host or server is out, or makes a JSON document.
-positional: stack, variables
+positional: stack, variables, format, explain
 options:
   _input:
     description: The module's results by host, as registered.
