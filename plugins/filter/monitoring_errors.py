@@ -15,8 +15,8 @@ options:
   _input:
     description:
       - C(listen), C(times) and C(sizes), each a dict of the role's variables by their names.
-      - C(jobs), C(scrape_configs), C(receivers), C(route), C(smtp), C(watchdog_url), C(objective) and
-        C(virtual_addresses); of C(secrets) the names alone.
+      - C(jobs), C(scrape_configs), C(receivers), C(route), C(smtp), C(watchdog_url), C(objective),
+        C(virtual_addresses), C(users) and C(external_url); of C(secrets) the names alone.
     type: dict
     required: true
 seealso:
@@ -27,7 +27,8 @@ seealso:
 EXAMPLES = r"""
 errors: >-
   {{ {'listen': {}, 'times': {}, 'sizes': {}, 'jobs': [], 'scrape_configs': [], 'receivers': [], 'smtp': {},
-      'route': {'receiver': 'people'}, 'secrets': [], 'watchdog_url': '', 'objective': 99.9, 'virtual_addresses': []}
+      'route': {'receiver': 'people'}, 'secrets': [], 'watchdog_url': '', 'objective': 99.9, 'virtual_addresses': [],
+      'users': {}, 'external_url': ''}
      | foobar.webstack.monitoring_errors }}
 # => ['monitoring_alertmanager_route names people; add it to monitoring_alertmanager_receivers.']
 """

@@ -115,8 +115,8 @@ def _timing(job: Data) -> dict[str, Any]:
 
 
 def _scraping(job: Data) -> dict[str, Any]:
-    path = {"metrics_path": job["metrics_path"]} if job.get("metrics_path") else {}
-    return {"job_name": job["name"], **_timing(job), **path, "sample_limit": SAMPLES, "static_configs": _static(job)}
+    more = {name: job[name] for name in ("metrics_path", "scheme", "tls_config", "basic_auth") if job.get(name)}
+    return {"job_name": job["name"], **_timing(job), **more, "sample_limit": SAMPLES, "static_configs": _static(job)}
 
 
 def _probing(job: Data, prober: str) -> dict[str, Any]:

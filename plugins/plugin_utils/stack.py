@@ -133,6 +133,12 @@ RULES = (
         lambda value: not value or (is_port(value["port"]) and all(map(is_network, value["sources"]))),
         "{port: 8090, sources: [192.0.2.0/24]}, a port and the addresses or networks from which it is asked",
     ),
+    Rule("webstack_monitoring_port", is_port, "a port from 1 to 65535"),
+    Rule(
+        "webstack_monitoring_sources",
+        lambda value: all(map(is_network, value)),
+        "a list of addresses and networks such as [192.0.2.0/24]",
+    ),
     Rule(
         "webstack_certificate",
         _has_its_files,

@@ -209,6 +209,8 @@ def meant(inventory, addresses, extra_rules) -> Callable[..., set[Endpoint]]:
         found = {Endpoint(host, "tcp", variable(host, "ansible_port", 22)) for host in inventory.hostvars}
         found |= {Endpoint(host, "tcp", port) for host in group("loadbalancers") for port in (80, 443)}
         found |= {Endpoint(host, protocol, 53) for host in group("dns") for protocol in ("tcp", "udp")}
+        # The pages, which ask for a password.
+        found |= {Endpoint(host, "tcp", 9090) for host in group("monitoring")}
         if known in group("monitoring"):
             found |= {Endpoint(host, "tcp", 9100) for host in inventory.hostvars}
             found |= {Endpoint(host, "tcp", 9104) for host in group("databases")}

@@ -48,6 +48,13 @@ def test_what_is_probed_is_asked_for_by_the_prober() -> None:
     assert job["relabel_configs"][-1] == {"target_label": "__address__", "replacement": "127.0.0.1:9115"}
 
 
+def test_a_target_that_asks_who_asks() -> None:
+    access = {"scheme": "https", "tls_config": {"ca_file": "/ca.pem"}, "basic_auth": {"username": "webstack"}}
+    [job] = scraped(jobs=[{**NODE, **access}])
+    assert access.items() <= job.items()
+    assert not access.keys() & scraped()[0].keys()
+
+
 def test_jobs_of_the_user_s_own_come_as_they_are() -> None:
     own = {"job_name": "own", "static_configs": [{"targets": ["a:1"]}], "honor_labels": True}
     assert scraped(scrape_configs=[own])[-1] == own
@@ -109,6 +116,8 @@ GOOD: dict[str, Any] = {
     "watchdog_url": "https://hc.example.com/1",
     "objective": 99.9,
     "virtual_addresses": ["198.18.0.10", "fd00::10"],
+    "users": {"webstack": "correct horse battery"},
+    "external_url": "https://mon1:9090/",
 }
 PLAIN = {"name": "chat", "webhook_configs": [{"http_config": {"basic_auth": {"password": "x"}}}]}
 
@@ -129,6 +138,10 @@ def test_what_is_right_is_not_reported() -> None:
         ({"jobs": [NODE, NODE]}, "monitoring_jobs and monitoring_prometheus_scrape_configs: two have the name node"),
         ({"scrape_configs": [{"job_name": "node"}]}, "two have the name node; give each its own."),
         ({"scrape_configs": [{}]}, "monitoring_prometheus_scrape_configs: one has no job_name; give each one."),
+        ({"users": {"a:b": "correct horse battery"}}, 'basic_auth_users has "a:b"; use letters, digits, -, _ and'),
+        ({"users": {"webstack": "short"}}, "the password of webstack is not valid; give 12 to 72 letters, digits"),
+        ({"users": {"webstack": "p" * 73}}, "the password of webstack is not valid"),
+        ({"external_url": "mon1:9090"}, "monitoring_prometheus_web_external_url is not a URL; give one that begins"),
         ({"secrets": ["a/b"]}, 'monitoring_secrets has "a/b"; use letters'),
         ({"secrets": ["watchdog"]}, "monitoring_secrets has watchdog, which is of monitoring_alertmanager_watchdog"),
         ({"watchdog_url": "hc.example.com"}, "monitoring_alertmanager_watchdog_url is not a URL; give one that"),

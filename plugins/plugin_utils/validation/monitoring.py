@@ -14,6 +14,10 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.exporte
 _TIME = re.compile(r"[1-9][0-9]*(ms|s|m|h|d|w|y)")
 _SIZE = re.compile(r"[1-9][0-9]*[KMG]B?")
 _SECRET = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}")
+_USER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}")
+_PASSWORD = re.compile(r"[ -~]{12,72}")
+"""More characters than 72 count for nothing in the hash."""
+_URL = re.compile(r"https?://[!-~]+")
 _PLAIN_SECRET = re.compile(r"(.*_)?password|credentials|routing_key|service_key|api_key|(bot_)?token|user_key")
 """Options of Alertmanager whose value is a secret, each of which has a twin that ends with `_file`."""
 
@@ -34,6 +38,8 @@ class Variables:
     watchdog_url: str
     objective: float
     virtual_addresses: Sequence[str]
+    users: Mapping[str, str]
+    external_url: str
 
 
 def errors(variables: Variables) -> list[str]:
@@ -56,6 +62,16 @@ def _errors(variables: Variables) -> Iterator[str]:
     for address in variables.virtual_addresses:
         if not is_address(address):
             yield f'monitoring_virtual_addresses has "{address}"; give bare IPv4 or IPv6 addresses.'
+    for user, password in variables.users.items():
+        if not _USER.fullmatch(str(user)):
+            yield f'monitoring_prometheus_basic_auth_users has "{user}"; use letters, digits, -, _ and dots.'
+        if not _PASSWORD.fullmatch(str(password)):
+            yield (
+                f"monitoring_prometheus_basic_auth_users: the password of {user} is not valid; give 12 to 72 letters, "
+                "digits and signs of ASCII."
+            )
+    if variables.external_url and not _URL.fullmatch(variables.external_url):
+        yield "monitoring_prometheus_web_external_url is not a URL; give one that begins with https://."
     names = [str(job["name"]) for job in variables.jobs]
     names += [str(job.get("job_name", "")) for job in variables.scrape_configs]
     for name in _twice(names):
@@ -71,7 +87,7 @@ def _of_notifications(variables: Variables) -> Iterator[str]:
             yield f'monitoring_secrets has "{name}"; use letters, digits, -, _ and dots.'
         if name == WATCHDOG:
             yield f"monitoring_secrets has {WATCHDOG}, which is of monitoring_alertmanager_watchdog_url; rename it."
-    if variables.watchdog_url and not re.fullmatch(r"https?://[!-~]+", variables.watchdog_url):
+    if variables.watchdog_url and not _URL.fullmatch(variables.watchdog_url):
         yield "monitoring_alertmanager_watchdog_url is not a URL; give one that begins with https://."
     names = [str(receiver.get("name", "")) for receiver in variables.receivers]
     if "" in names:
