@@ -140,8 +140,9 @@ graph: tools ## Draw an inventory as an SVG: hosts, programs, who connects to wh
 	@mkdir -p $(dir $(GRAPH))
 	@$(LOG) "Draw $(INVENTORY) to $(GRAPH)" ansible-playbook playbooks/graph.yml -i $(INVENTORY) -e webstack_graph=$(abspath $(GRAPH))
 
-docs: tools ## Write the lists of variables of the roles' READMEs from their argument_specs
+docs: tools ## Write the lists of variables of the roles' READMEs from their argument_specs, and the dashboards
 	@$(STEP) "Write the lists of variables" python scripts/docs.py
+	@$(STEP) "Write the dashboards for Grafana" python scripts/dashboards.py
 
 build: tools ## Build the collection's tarball into build/
 	@$(LOG) "Build the collection" ansible-galaxy collection build --force --output-path build

@@ -18,14 +18,20 @@ STEP, HISTORY = 15, 900
 Series = Mapping[str, float | Callable[[float], float]]
 """By name with labels: a value that stays, or what it is after so many seconds."""
 
-PROGRAM = f"""
+ALONE = (
+    "--config.file=/empty.yml",
+    "--web.listen-address=127.0.0.1:9090",
+    f"--web.console.templates={PLACE}/consoles",
+    f"--web.console.libraries={PLACE}/libraries",
+)
+"""Arguments of a Prometheus that lets everybody in."""
+PROGRAM = """
 import base64, json, ssl, subprocess, sys, time, urllib.error, urllib.request
 
 asked = json.load(open("/ask.json"))
 subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "/series.om", "/tmp/data"], check=True,
                stdout=subprocess.DEVNULL)
-command = ["prometheus", "--storage.tsdb.path=/tmp/data", "--web.console.templates={PLACE}/consoles",
-           "--web.console.libraries={PLACE}/libraries", *asked["arguments"]]
+command = ["prometheus", "--storage.tsdb.path=/tmp/data", *asked["arguments"]]
 server = subprocess.Popen(command, stderr=open("/tmp/log", "w"))
 context = ssl.create_default_context(cafile="/ca.pem") if asked["url"].startswith("https") else None
 
@@ -62,14 +68,16 @@ def openmetrics(series: Series, now: float) -> str:
         for at in range(-HISTORY, 75, STEP):
             number = value(at + HISTORY) if callable(value) else value
             lines.append(f"{name} {number:.15g} {now + at:.3f}")
-    return "".join(f"# TYPE {name} unknown\n" + "".join(f"{line}\n" for line in by_name[name]) for name in by_name) + "# EOF\n"
+    return (
+        "".join(f"# TYPE {name} unknown\n" + "".join(f"{line}\n" for line in by_name[name]) for name in by_name)
+        + "# EOF\n"
+    )
 
 
 def files(series: Series, paths: list[str], **asked: Any) -> dict[str, str]:
     """What a container needs to run the program."""
     placed = {f"{PLACE}/{file.relative_to(FOLDER)}": file.read_text() for file in FOLDER.rglob("*.*")}
-    order: dict[str, Any] = {"paths": paths, "url": "http://127.0.0.1:9090", "users": [""], "arguments": [], **asked}
-    order["arguments"] = order["arguments"] or ["--config.file=/empty.yml", "--web.listen-address=127.0.0.1:9090"]
+    order = {"paths": paths, "url": "http://127.0.0.1:9090", "users": [""], "arguments": list(ALONE), **asked}
     return placed | {
         "/series.om": openmetrics(series, time.time()),
         "/ask.json": json.dumps(order),
@@ -136,7 +144,10 @@ def _of_hosts() -> Iterator[tuple[str, float | Callable[[float], float]]]:
         yield named("node_boot_time_seconds", **node), time.time() - 86400 * 12
         yield named("apt_package_cache_timestamp_seconds", **node), 1
         yield named("node_reboot_required", **node), host == "db2"
-        yield named("webstack_certificate_expiry_timestamp_seconds", **node, name="own"), time.time() + 86400 * (90 + number)
+        yield (
+            named("webstack_certificate_expiry_timestamp_seconds", **node, name="own"),
+            time.time() + 86400 * (90 + number),
+        )
 
 
 def _of_the_site() -> Iterator[tuple[str, float | Callable[[float], float]]]:

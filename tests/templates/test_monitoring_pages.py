@@ -1,17 +1,21 @@
-"""The pages of the monitoring, made by Debian's Prometheus of series that are given, and read as a browser gets them."""
+"""The pages of the monitoring, made by Debian's Prometheus of given series and read as a browser gets them."""
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pages
 import pytest
 import yaml
-from throwaway_ca import ThrowawayCA
+from throwaway_ca import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles/monitoring"
@@ -156,7 +160,9 @@ def test_the_title_says_it_as_well(shown: Any, parser: Any) -> None:
 
 
 @pytest.mark.parametrize("tier", ["", "alerts"])
-def test_an_open_alert_says_how_bad_where_since_when_and_what_to_do(shown: Any, page: Any, tier: str, parser: Any) -> None:
+def test_an_open_alert_says_how_bad_where_since_when_and_what_to_do(
+    shown: Any, page: Any, tier: str, parser: Any
+) -> None:
     text = page("web server killed", tier).text
     assert re.search(r"HostDown on web2 critical for 3m [0-9]+s · what to do", text)
     assert re.search(r"WebServerDown on lb1 warning proxy www · server web2 ·", text)
@@ -192,7 +198,11 @@ def test_a_name_is_never_taken_for_html(parser: Any) -> None:
     series |= {pages.named("webstack:host:info", instance=evil, address=evil, tier=evil): 99}
     series |= {pages.named("webstack:alert:info", alertname=evil, runbook="javascript:alert(1)"): 1}
     series |= {pages.named("webstack_backup_ok", instance=evil, part=evil): 1}
-    paths = [OVERVIEW, *PATHS.values(), f"{OVERVIEW}?tier=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&hold=%22%3E%3Cscript%3E"]
+    paths = [
+        OVERVIEW,
+        *PATHS.values(),
+        f"{OVERVIEW}?tier=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&hold=%22%3E%3Cscript%3E",
+    ]
     result = parser(["python3", "/ask.py"], pages.files(series, paths))
     assert result.returncode == 0, result.stderr
     [got] = pages.answers(result.stdout)
@@ -204,15 +214,16 @@ def test_a_name_is_never_taken_for_html(parser: Any) -> None:
     assert evil in Reader(got[0][2]).text
 
 
-def test_only_who_has_the_password_is_let_in(render_template: Any, role_variable: Any, parser: Any) -> None:
+def test_only_who_has_the_password_is_let_in(
+    render_template: Any, role_variable: Any, parser: Any, tmp_path: Path
+) -> None:
     """As the role starts Prometheus, with the hash that its task makes, and over TLS."""
-    password, authority = "correct horse battery", ThrowawayCA()
-    certificate = authority.issue("mon1", ["DNS:mon1", "IP:127.0.0.1"])
+    password, authority = "correct horse battery", Authority(tmp_path / "authority")
+    certificate, key = authority.issue("mon1", ["DNS:mon1", "IP:127.0.0.1"])
     tasks = yaml.safe_load((ROLE / "tasks/configure.yml").read_text())
     [argv] = [task["ansible.builtin.command"]["argv"] for task in tasks if "ansible.builtin.command" in task]
-    argv = [role_variable("monitoring", f"'{word}'", {"item": "webstack"}) if "{{" in word else word for word in argv]
-    salt = role_variable("monitoring", "(inventory_hostname ~ item) | hash('sha256') | regex_search('^.{21}')", {"item": "webstack"})
-    hashed = parser(["sh", "-c", f"printf %s {shlex.quote(password)} | {shlex.join([*argv[:-1], f'$2b$08${salt}e'])}"], {})
+    argv[-1] = role_variable("monitoring", "__monitoring_salt", {"item": "webstack"})
+    hashed = parser(["sh", "-c", f"echo {shlex.quote(password)} | {shlex.join(argv)}"], {})
     assert hashed.stdout.startswith("$2b$08$")
     variables: Mapping[str, Any] = {
         "monitoring_prometheus_web_listen_address": ":9090",
@@ -225,13 +236,21 @@ def test_only_who_has_the_password_is_let_in(render_template: Any, role_variable
     placed = {
         "/etc/prometheus/webstack/web.yml": web,
         "/etc/prometheus/webstack/prometheus.yml": "{}\n",
-        "/tls/certificate.pem": certificate.certificate,
-        "/tls/key.pem": certificate.key,
-        "/ca.pem": authority.certificate,
+        "/tls/certificate.pem": certificate,
+        "/tls/key.pem": key,
+        "/ca.pem": authority.certificate.read_text(),
     }
-    [unit] = [unit for unit in role_variable("monitoring", "__monitoring_units", variables) if unit["name"] == "prometheus"]
+    [unit] = [
+        unit for unit in role_variable("monitoring", "__monitoring_units", variables) if unit["name"] == "prometheus"
+    ]
     users = [f"webstack:{password}", "webstack:wrong", ""]
-    asked = pages.files(pages.stack(), [OVERVIEW, "/api/v1/query?query=up", "/graph"], url="https://127.0.0.1:9090", users=users, arguments=unit["arguments"])
+    asked = pages.files(
+        pages.stack(),
+        [OVERVIEW, "/api/v1/query?query=up", "/graph"],
+        url="https://127.0.0.1:9090",
+        users=users,
+        arguments=unit["arguments"],
+    )
     result = parser(["python3", "/ask.py"], asked | placed)
     assert result.returncode == 0, result.stderr
     right, *others = pages.answers(result.stdout)
@@ -241,3 +260,99 @@ def test_only_who_has_the_password_is_let_in(render_template: Any, role_variable
         assert {status for status, *_rest in answer} == {401}
     checked = parser(["promtool", "check", "web-config", "/etc/prometheus/webstack/web.yml"], placed)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+# What pages and dashboards ask for
+
+PROGRAMS = r"""
+import subprocess, sys, time, urllib.request
+haproxy = "defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+haproxy += "frontend www\n bind 127.0.0.1:8080\n default_backend www\n"
+haproxy += "frontend metrics\n bind 127.0.0.1:8405\n http-request use-service prometheus-exporter\n"
+haproxy += "backend www\n server web1 127.0.0.1:8081 check\n"
+nginx = "events {}\nhttp { server { listen 127.0.0.1:8081; location / { stub_status; } } }\n"
+open("/tmp/haproxy.cfg", "w").write(haproxy)
+open("/tmp/nginx.conf", "w").write(nginx)
+started = (
+    ("nginx", "-c", "/tmp/nginx.conf"),
+    ("haproxy", "-f", "/tmp/haproxy.cfg", "-D"),
+    ("prometheus-node-exporter", "--web.listen-address=127.0.0.1:9100", "--collector.netdev.address-info"),
+    ("prometheus-nginx-exporter", "--web.listen-address=127.0.0.1:9113", "--nginx.scrape-uri=http://127.0.0.1:8081/"),
+    ("prometheus-blackbox-exporter", "--web.listen-address=127.0.0.1:9115",
+     "--config.file=/etc/prometheus/blackbox.yml"),
+    ("prometheus-alertmanager", "--web.listen-address=127.0.0.1:9093", "--config.file=/etc/prometheus/alertmanager.yml",
+     "--cluster.listen-address=", "--storage.path=/tmp/alertmanager"),
+    ("prometheus", "--web.listen-address=127.0.0.1:9090", "--config.file=/rules.yml", "--storage.tsdb.path=/tmp/data"),
+)
+for argv in started:
+    subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+asked = ["%d/metrics" % port for port in (8405, 9100, 9113, 9093, 9090)]
+for path in asked + ["9115/probe?module=http_2xx&target=http://127.0.0.1:8081/"]:
+    end = time.monotonic() + 30
+    while True:
+        try:
+            print(urllib.request.urlopen("http://127.0.0.1:" + path, timeout=10).read().decode())
+            break
+        except OSError as error:
+            if time.monotonic() > end:
+                sys.exit(f"{path}: {error}")
+            time.sleep(0.1)
+"""
+ELSEWHERE = {
+    "systemd": {"node_systemd_unit_state", "node_systemd_service_restart_total"},
+    "apt_info.py": {"apt_upgrades_pending", "apt_package_cache_timestamp_seconds", "node_reboot_required"},
+    "a probe over TLS": {"probe_ssl_earliest_cert_expiry"},
+    "Prometheus itself": {"up", "ALERTS", "ALERTS_FOR_STATE"},
+    # The names are those of SHOW GLOBAL STATUS and SHOW GLOBAL VARIABLES.
+    "MySQL's exporter": {"mysql_up"}
+    | {f"mysql_global_status_{name}" for name in ("queries", "slow_queries", "uptime", "innodb_buffer_pool_reads")}
+    | {f"mysql_global_status_{name}" for name in ("threads_connected", "threads_running")}
+    | {f"mysql_global_variables_{name}" for name in ("max_connections", "innodb_buffer_pool_size")},
+}
+"""What no program says that is only started: who makes it."""
+METRIC = re.compile(
+    r"\b(?:(?:haproxy|nginx|node|apt|probe|prometheus|alertmanager|process|mysql|webstack)_\w+|webstack(?::\w+)+|ALERTS\w*)"
+)
+
+
+def questions() -> list[str]:
+    """Those of the dashboards, of all hosts."""
+    found = []
+    for file in sorted((ROOT / "docs/grafana").glob("*.json")):
+        for panel in json.loads(file.read_text())["panels"]:
+            found += [target["expr"].replace("$instance", ".*") for target in panel["targets"]]
+    return found
+
+
+def test_what_is_asked_for_is_there(parser: Any) -> None:
+    """The programs of the image are started and asked. Red for a metric that is misspelt, and would stay empty."""
+    rules = "rule_files: [/one.yml]\n"
+    one = "groups: [{name: one, rules: [{record: one, expr: vector(1)}]}]\n"
+    result = parser(["python3", "/programs.py"], {"/programs.py": PROGRAMS, "/rules.yml": rules, "/one.yml": one})
+    assert result.returncode == 0, result.stderr
+    known = set(re.findall(r"^(\w+)[ {]", result.stdout, re.MULTILINE))
+    own = (ROOT / "roles/exporters/files/webstack_metrics/metrics.py").read_text()
+    known |= set(re.findall(r'"(webstack_\w+)":', own)) | {name for names in ELSEWHERE.values() for name in names}
+    rules = "\n".join(file.read_text() for file in (ROLE / "files/rules").glob("*.yml"))
+    rules += (ROLE / "templates/parameters.yml.j2").read_text()
+    known |= set(re.findall(r'record: "?([\w:]+)', rules))
+    asked = questions() + [file.read_text() for file in (ROLE / "files/pages").rglob("*.*")]
+    wanted = {name for text in asked for name in METRIC.findall(text)}
+    assert len(wanted) > 50
+    assert wanted - known == set()
+
+
+def test_prometheus_takes_each_question_of_the_dashboards(parser: Any) -> None:
+    found = questions()
+    assert len(found) > 30
+    paths = [f"/api/v1/query?query={quote(question)}" for question in found]
+    result = parser(["python3", "/ask.py"], pages.files(pages.stack(), paths))
+    assert result.returncode == 0, result.stderr
+    [got] = pages.answers(result.stdout)
+    assert [(question, text) for question, (status, _kind, text) in zip(found, got, strict=True) if status != 200] == []
+
+
+def test_the_dashboards_are_those_of_the_script() -> None:
+    command = [sys.executable, str(ROOT / "scripts/dashboards.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
