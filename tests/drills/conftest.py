@@ -3,12 +3,14 @@
 Drills break things. They run on a lab only: an inventory that says `lab_name`.
 """
 
+import base64
 import contextlib
 import itertools
 import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -254,3 +256,32 @@ class Copy:
 def inventory_copy(inventory, tmp_path) -> Copy:
     """A copy of the inventory, secrets included."""
     return Copy(Path(inventory.path), tmp_path / "inventory")
+
+
+@pytest.fixture
+def browser(lab, inventory) -> Iterator[Any]:
+    """A container with Chromium, whose only resolver is the first host of the group dns; it trusts the stack's CA."""
+    der = base64.b64encode(ssl.PEM_cert_to_DER_cert(inventory.ca.read_text())).decode()
+    policy = json.dumps({"CACertificates": [der]})
+    resolver = f"nameserver {inventory.address(inventory.groups['dns'][0])}\n"
+    with contextlib.closing(docker.from_env(timeout=600)) as engine:
+        container = engine.containers.run(
+            "foobar-webstack/browser:trixie",
+            ["sleep", "infinity"],
+            name=f"{lab}-browser",
+            network=lab,
+            labels={"foobar.webstack.lab": lab},
+            init=True,
+            detach=True,
+        )
+        try:
+            for path, content in (
+                ("/etc/chromium/policies/managed/ca.json", policy),
+                ("/etc/resolv.conf", resolver),
+            ):
+                command = ["sh", "-c", 'mkdir -p "${1%/*}" && printf %s "$2" > "$1"', "sh", path, content]
+                code, said = container.exec_run(command)
+                assert code == 0, said
+            yield container
+        finally:
+            container.remove(force=True)

@@ -3,48 +3,11 @@
 The only drill that breaks nothing: it is here because its image is too large for every run of the host checks.
 """
 
-import base64
-import contextlib
 import json
 import secrets
-import ssl
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import docker
-import pytest
 
 PROGRAM = Path(__file__).resolve().parents[1] / "support/browsing.py"
-
-
-@pytest.fixture
-def browser(lab, inventory) -> Iterator[Any]:
-    """A container with Chromium, whose only resolver is the first host of the group dns; it trusts the stack's CA."""
-    der = base64.b64encode(ssl.PEM_cert_to_DER_cert(inventory.ca.read_text())).decode()
-    policy = json.dumps({"CACertificates": [der]})
-    resolver = f"nameserver {inventory.address(inventory.groups['dns'][0])}\n"
-    with contextlib.closing(docker.from_env(timeout=600)) as engine:
-        container = engine.containers.run(
-            "foobar-webstack/browser:trixie",
-            ["sleep", "infinity"],
-            name=f"{lab}-browser",
-            network=lab,
-            labels={"foobar.webstack.lab": lab},
-            init=True,
-            detach=True,
-        )
-        try:
-            for path, content in (
-                ("/etc/chromium/policies/managed/ca.json", policy),
-                ("/etc/resolv.conf", resolver),
-            ):
-                command = ["sh", "-c", 'mkdir -p "${1%/*}" && printf %s "$2" > "$1"', "sh", path, content]
-                code, said = container.exec_run(command)
-                assert code == 0, said
-            yield container
-        finally:
-            container.remove(force=True)
 
 
 def test_a_visitor_signs_the_guest_book_and_sees_it_come_back(browser, inventory, site, databases):

@@ -33,7 +33,7 @@ def test_a_host_is_in_each_of_its_tiers_in_their_order() -> None:
     ("tiers", "said"),
     [
         ({"broken": []}, "broken"),
-        ({"databases": "mysql"}, r'pictured_hosts: databases has 'mysql'; pass a list of units such as'),
+        ({"databases": "mysql"}, "pictured_hosts: databases has 'mysql'; pass a list of units such as"),
         (["databases"], "pictured_hosts: tiers is .*; pass the units of each group by its name"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import testinfra
+from monitoring_host import answer, asked
 from patience import until
 from plays import scenario_playbook
 from testinfra.host import Host
@@ -53,13 +54,15 @@ def test_a_host_that_does_not_answer_is_told_of(alerts: Any, web: Host) -> None:
 
 
 def test_nginx_that_has_stopped_is_told_of_by_its_numbers(web: Host, host: Host) -> None:
-    query = "promtool query instant http://127.0.0.1:9090 nginx_up"
+    def up() -> list[str]:
+        return [entry["value"][1] for entry in asked(host, "query?query=nginx_up")["result"]]
+
     web.check_output("systemctl stop nginx")
     try:
-        until(lambda: "=> 0 @" in host.check_output(query), "nginx_up is 0")
+        until(lambda: up() == ["0"], "nginx_up is 0")
     finally:
         web.check_output("systemctl start nginx")
-    until(lambda: "=> 1 @" in host.check_output(query), "nginx_up is 1")
+    until(lambda: up() == ["1"], "nginx_up is 1")
 
 
 def test_a_rule_that_is_wrong_replaces_nothing(host: Host) -> None:
@@ -83,8 +86,23 @@ def test_a_receiver_with_a_secret_in_it_is_refused_before_anything_changes() -> 
 
 def test_no_secret_is_shown(host: Host) -> None:
     """Not in differences, and not in what Alertmanager says of its configuration."""
-    host.check_output("rm /etc/prometheus/webstack/secrets/hook")
+    host.check_output("rm /etc/prometheus/webstack/secrets/hook /etc/prometheus/webstack/web.yml")
     done = play("--limit=monitoring-mon", "--diff", "-vv")
     assert done.returncode == 0, done.stdout
-    assert "the-secret-of-the-hook" not in done.stdout + done.stderr
+    assert "the-secret-of" not in done.stdout + done.stderr
+    assert "$2b$" not in done.stdout + done.stderr
     assert host.file("/etc/prometheus/webstack/secrets/hook").mode == 0o640
+
+
+def test_another_password_is_taken_without_a_restart(host: Host) -> None:
+    """And the old one is not any more. Prometheus goes on asking itself."""
+    page, began = "/consoles/index.html", host.check_output("systemctl show --property=MainPID --value prometheus")
+    assert answer(host, page, "webstack:the-secret-of-the-page")[0] == 200
+    try:
+        assert play("--limit=monitoring-mon", page_password="another-secret-of-the-page").returncode == 0
+        assert answer(host, page, "webstack:another-secret-of-the-page")[0] == 200
+        assert answer(host, page, "webstack:the-secret-of-the-page")[0] == 401
+        assert host.check_output("systemctl show --property=MainPID --value prometheus") == began
+        until(lambda: asked(host, "query?query=up{job='prometheus'}")["result"][0]["value"][1] == "1", "it asks itself")
+    finally:
+        play("--limit=monitoring-mon")

@@ -1,22 +1,14 @@
 """A monitoring host: what holds on any that the role monitoring made."""
 
-import json
 import re
-from typing import Any
 
+from monitoring_host import FOLDER, answer, asked
 from patience import until
 from testinfra.host import Host
 
 testinfra_hosts = ["ansible://monitoring"]
 
-FOLDER = "/etc/prometheus/webstack"
-
-
-def asked(host: Host, path: str) -> Any:
-    """Prometheus' answer."""
-    script = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
-    said = host.check_output("python3 -c %s %s", script, f"http://127.0.0.1:9090/api/v1/{path}")
-    return json.loads(said)["data"]
+PAGE = "/consoles/index.html"
 
 
 def down(host: Host) -> list[str]:
@@ -63,7 +55,35 @@ def test_nobody_else_reads_what_it_knows(host: Host) -> None:
         assert host.file(name).mode & 0o007 == 0, name
 
 
-def test_prometheus_and_the_prober_listen_at_the_loopback(host: Host) -> None:
-    for port in (9090, 9115):
-        assert host.socket(f"tcp://127.0.0.1:{port}").is_listening
-        assert not host.socket(f"tcp://0.0.0.0:{port}").is_listening
+def test_the_prober_listens_at_the_loopback(host: Host) -> None:
+    assert host.socket("tcp://127.0.0.1:9115").is_listening
+    assert not host.socket("tcp://0.0.0.0:9115").is_listening
+
+
+def test_nobody_is_let_in_without_the_password(host: Host) -> None:
+    """Neither to the pages nor to what they are made of."""
+    for path in (PAGE, "/graph", "/metrics", "/api/v1/query?query=up", "/-/ready"):
+        for user in ("", "webstack:", "webstack:wrong", "root:"):
+            assert answer(host, path, user)[0] == 401
+
+
+def test_no_password_is_where_only_a_hash_belongs(host: Host) -> None:
+    text = host.file(f"{FOLDER}/web.yml").content_string
+    assert "basic_auth_users" in text
+    assert host.file(f"{FOLDER}/secrets/page").content_string not in text
+
+
+def test_the_pages_show_every_host(host: Host) -> None:
+    status, text = until(lambda: _with_hosts(answer(host, PAGE)), "the pages know the hosts")
+    assert status == 200
+    names = {entry["metric"]["instance"] for entry in asked(host, "query?query=webstack:host:info")["result"]}
+    assert names
+    assert [name for name in sorted(names) if f"<h3>{name}</h3>" not in text] == []
+    tiers = {entry["metric"]["tier"] for entry in asked(host, "query?query=webstack:host:info")["result"]}
+    for tier in (*tiers, "hosts", "alerts"):
+        assert answer(host, f"{PAGE}?tier={tier}")[0] == 200
+
+
+def _with_hosts(got: tuple[int, str]) -> tuple[int, str] | None:
+    """The constants are there with the first evaluation of the rules."""
+    return got if "<h3>" in got[1] and "Not known" not in got[1] else None

@@ -1,0 +1,51 @@
+"""What the monitoring of a whole stack knows."""
+
+import json
+import re
+from pathlib import Path
+
+from monitoring_host import asked
+from patience import until
+from testinfra.host import Host
+
+testinfra_hosts = ["ansible://monitoring"]
+
+ROOT = Path(__file__).resolve().parents[3]
+METRIC = re.compile(
+    r"\b(?:(?:haproxy|nginx|node|apt|probe|prometheus|alertmanager|process|mysql|webstack)_\w+|webstack(?::\w+)+|ALERTS\w*)"
+)
+LATER = {
+    # Of virtual addresses, alerts and MySQL's state, which not every site has at every time.
+    "ALERTS_FOR_STATE",
+    "apt_upgrades_pending",
+    "webstack:virtual_address:expected",
+    "webstack:site_errors:ratio_rate5m",
+    "webstack_mysql_lag_seconds",
+    "webstack_mysql_errant_transactions",
+    "webstack_backup_ok",
+    "webstack_backup_last_success_timestamp_seconds",
+}
+"""Metrics that there may be none of yet."""
+
+
+def wanted() -> set[str]:
+    """Whatever the pages and the dashboards ask for."""
+    texts = [file.read_text() for file in (ROOT / "roles/monitoring/files/pages").rglob("*.*")]
+    for file in (ROOT / "docs/grafana").glob("*.json"):
+        panels = json.loads(file.read_text())["panels"]
+        texts += [target["expr"] for panel in panels for target in panel["targets"]]
+    return {name for text in texts for name in METRIC.findall(text)}
+
+
+def missing(host: Host) -> list[str]:
+    return sorted(wanted() - LATER - set(asked(host, "label/__name__/values")))
+
+
+def test_what_pages_and_dashboards_ask_for_is_there(host: Host) -> None:
+    """Red for a metric that a program does not have under this name: the page would have a dash for ever."""
+    until(lambda: not missing(host), f"a value of each of {missing(host)}")
+
+
+def test_every_host_of_the_inventory_is_on_the_pages(host: Host, inventory) -> None:
+    shown = {entry["metric"]["instance"] for entry in asked(host, "query?query=webstack:host:info")["result"]}
+    assert shown == set(inventory.hostvars)
