@@ -23,6 +23,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.topology.values im
     is_true,
     is_trustable,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.validation.monitoring import is_password
 
 APP_PORTS = range(1024, 2**16)
 """An application server does not run as root, and so opens no port below."""
@@ -169,11 +170,18 @@ def stack_errors(
         fix = "the same port for every database host, or leave it out"
         errors.append(_error("mysql_endpoint_port", list(endpoint_ports), fix))
     errors += [f"webstack_secrets.{name}: {error}." for name, error in secret_errors(given.get("webstack_secrets", {}))]
-    errors += _collation(given) + _proxy_protocol(given)
+    errors += _page(given) + _collation(given) + _proxy_protocol(given)
     if given.get("webstack_certificate", {}).get("provider") == "acme" and "@" not in acme_email:
         fix = "the mail address of the ACME account, which webstack_certificate asks for with provider=acme"
         errors.append(_error("certificates_acme_email", acme_email, fix))
     return errors + additions.errors(given, taken) + applications.errors(given, application_hosts)
+
+
+def _page(given: Mapping[str, Any]) -> list[str]:
+    password = given.get("webstack_secrets", {}).get("monitoring_page")
+    if password is None or is_password(password):
+        return []
+    return ["webstack_secrets.monitoring_page is not valid; give 12 to 72 letters, digits and signs of ASCII."]
 
 
 def _collation(given: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ CANARY = "CanaryThatMustNotSing"
 @pytest.fixture
 def canaries(inventory_copy):
     """A copy of the inventory in which every secret is a canary."""
-    secrets = {f"mysql_{name}": CANARY + name for name in SECRETS}
+    secrets = {f"mysql_{name}": CANARY + name for name in SECRETS} | {"monitoring_page": CANARY + "page"}
     inventory_copy.write("group_vars/all/zz_canary.yml", {"webstack_secrets": secrets})
     return inventory_copy
 

@@ -134,6 +134,37 @@ def test_passwords_that_mysql_does_not_take(secret, length, error):
     assert "".join(found).startswith(error)
 
 
+@pytest.mark.parametrize(
+    ("password", "good"), [("p" * 12, True), ("p" * 72, True), ("p" * 11, False), ("p" * 73, False)]
+)
+def test_a_password_of_the_pages_that_is_no_password(password, good):
+    """Red when the monitoring host says so at the end of a run. The password is not repeated."""
+    found = stack_errors({"webstack_secrets": {"monitoring_page": password}})
+    assert found == (
+        []
+        if good
+        else ["webstack_secrets.monitoring_page is not valid; give 12 to 72 letters, digits and signs of ASCII."]
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"webstack_monitoring_sources": ["192.0.2.0/24", "2001:db8::1"], "webstack_monitoring_port": 9443}, ""),
+        ({"webstack_monitoring_sources": []}, ""),
+        (
+            {"webstack_monitoring_sources": ["office"]},
+            "set it to a list of addresses and networks such as [192.0.2.0/24]",
+        ),
+        ({"webstack_monitoring_port": 0}, "set it to a port from 1 to 65535"),
+    ],
+)
+def test_who_reaches_the_pages(given, said):
+    found = stack_errors(given)
+    assert len(found) == bool(said)
+    assert said in "".join(found)
+
+
 def test_database_hosts_share_the_endpoint_s_port():
     assert stack_errors({}, endpoint_ports=[3308]) == []
     [error] = stack_errors({}, endpoint_ports=[3308, 3309])

@@ -42,6 +42,11 @@ class Variables:
     external_url: str
 
 
+def is_password(value: object) -> bool:
+    """One that somebody may be let in by."""
+    return isinstance(value, str) and _PASSWORD.fullmatch(value) is not None
+
+
 def errors(variables: Variables) -> list[str]:
     """All mistakes, each as a sentence that names the variable and the fix."""
     return list(_errors(variables))
@@ -65,7 +70,7 @@ def _errors(variables: Variables) -> Iterator[str]:
     for user, password in variables.users.items():
         if not _USER.fullmatch(str(user)):
             yield f'monitoring_prometheus_basic_auth_users has "{user}"; use letters, digits, -, _ and dots.'
-        if not _PASSWORD.fullmatch(str(password)):
+        if not is_password(password):
             yield (
                 f"monitoring_prometheus_basic_auth_users: the password of {user} is not valid; give 12 to 72 letters, "
                 "digits and signs of ASCII."
