@@ -7,6 +7,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.foobar.webstack.plugins.filter.pictured_hosts import pictured_hosts
+from stack_variables import all_of, rendered
 
 ROOT = Path(__file__).resolve().parents[2]
 WIRING = ROOT / "playbooks/group_vars/all"
@@ -49,3 +50,48 @@ def test_every_group_of_the_stack_is_in_the_picture() -> None:
     specification = yaml.safe_load((ROOT / "roles/monitoring/meta/argument_specs.yml").read_text())
     options = specification["argument_specs"]["main"]["options"]["monitoring_hosts"]["options"]
     assert set(shown) == set(groups) == set(options["tier"]["choices"])
+
+
+# The wiring: who reaches the pages, at what address, by which name and password.
+
+ASKED = {
+    "rules": "firewall_rules | selectattr('name', 'eq', 'frontend monitoring')",
+    "listen": "monitoring_prometheus_web_listen_address",
+    "url": "monitoring_prometheus_web_external_url",
+    "users": "monitoring_prometheus_basic_auth_users",
+    "names": "certificates_list | selectattr('name', 'eq', 'prometheus') | sum('subject_alt_names', [])",
+    "asks": "monitoring_jobs | selectattr('name', 'eq', 'prometheus') | first",
+    "conflicts": "__webstack_port_conflicts",
+}
+
+
+def wired(**variables: Any) -> dict[str, Any]:
+    secrets = {"webstack_secrets": {"monitoring_page": "correct horse battery"}}
+    return rendered(all_of(ASKED), ROOT / "inventories/lab", ansible_connection="local", **secrets, **variables)
+
+
+def test_whoever_may_come_in_by_ssh_reaches_the_pages_and_only_there() -> None:
+    """Red where another host opens the port, and where Prometheus could not ask itself."""
+    found = wired(firewall_ssh_sources=["192.0.2.0/24"])
+    assert [host for host, said in found.items() if said["rules"]] == ["web2"]
+    web2 = found["web2"]
+    [rule] = web2["rules"]
+    assert (rule["direction"], [str(port) for port in rule["ports"]]) == ("in", ["9090"])
+    assert rule["addresses"] == ["192.0.2.0/24"]
+    assert (web2["listen"], web2["url"]) == (":9090", "https://198.18.0.22:9090/")
+    assert web2["users"] == {"webstack": "correct horse battery"}
+    assert {"DNS:web2", "IP:198.18.0.22", "DNS:localhost", "IP:127.0.0.1"} <= set(web2["names"])
+    assert web2["asks"]["scheme"] == "https"
+    assert web2["asks"]["targets"][0]["address"] == "127.0.0.1:9090"
+    assert web2["asks"]["basic_auth"]["username"] in web2["users"]
+    assert web2["asks"]["basic_auth"]["password_file"] == "/etc/prometheus/webstack/secrets/page"
+    assert not any(said["conflicts"] for said in found.values())
+
+
+def test_the_inventory_says_who_reaches_the_pages() -> None:
+    """Somebody else than who comes in by SSH, or nobody; and a port that something else has is refused."""
+    found = wired(webstack_monitoring_sources=["2001:db8::/32"], webstack_monitoring_port=8404)["web2"]
+    assert [rule["addresses"] for rule in found["rules"]] == [["2001:db8::/32"]]
+    assert found["asks"]["targets"][0]["address"] == "127.0.0.1:8404"
+    assert any("webstack_monitoring_port" in conflict for conflict in found["conflicts"])
+    assert wired(webstack_monitoring_sources=[])["web2"]["rules"] == []
