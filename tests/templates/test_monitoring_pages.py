@@ -138,8 +138,19 @@ def test_what_an_operator_asks_first_is_on_the_overview(page: Any) -> None:
     assert re.search(r"Time for a page [0-9]+ ms median; 95 % within [0-9]+ ms , 99 % within [0-9]+ ms", text)
 
 
+@pytest.mark.parametrize("state", STATES)
+def test_a_colour_is_never_the_only_sign(shown: Any, parser: Any, state: str) -> None:
+    """Before each word that says how something is stands a symbol, and behind each such symbol a word."""
+    found = 0
+    for text in shown(state, parser).values():
+        for content in re.findall(r'<span class="state \w+">(.*?)</span>', text):
+            assert re.fullmatch(r'<svg class="mark" .*</svg>[\w %]+', content)
+            found += 1
+    assert found
+
+
 def test_a_killed_web_server_is_seen_in_words(page: Any) -> None:
-    """And by a symbol, which stands before each of the words; the colour is a third sign."""
+    """Red where the overview, or one of the cards of the host, goes on as if nothing were."""
     read = page("web server killed")
     for word in ("lb1 has it", "guestbook"):
         kind, text = card(read, "web2", word)
