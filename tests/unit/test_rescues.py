@@ -32,3 +32,21 @@ def test_what_is_rescued_is_a_failure_that_is_explained() -> None:
             if rescued and not any("ansible.builtin.fail" in each for each in rescued):
                 wrong.append(f"{path.relative_to(ROOT)}: {task['name']}")
     assert wrong == []
+
+
+def test_a_host_that_may_be_lost_ends_no_run() -> None:
+    """With any_errors_fatal it would, for all hosts and without a word, although it is ignored. A template is always true.
+
+    Red with a failover that does nothing when the primary's host is off.
+    """
+    wrong = []
+    for path in FILES:
+        found = yaml.safe_load(path.read_text())
+        for top in found if isinstance(found, list) else []:
+            # A file of tasks is taken into plays of both kinds.
+            fatal = top.get("any_errors_fatal", False) if "hosts" in top else True
+            for task in tasks([top]):
+                ignored = task.get("ignore_unreachable", False)
+                if ignored is not False and (ignored is not True or task.get("any_errors_fatal", fatal)):
+                    wrong.append(f"{path.relative_to(ROOT)}: {task['name']}")
+    assert wrong == []
