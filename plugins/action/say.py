@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 
 class ActionModule(ActionBase):
@@ -24,7 +23,7 @@ class ActionModule(ActionBase):
         _validated, args = self.validate_argument_spec(
             argument_spec={"text": {"type": "str", "required": True}, "failure": {"type": "str", "default": ""}}
         )
-        Display().display(args["text"])
+        self._display.display(args["text"])
         if args["failure"]:
             return {**result, "changed": False, "failed": True, "msg": args["failure"]}
         return {**result, "changed": False}

@@ -35,7 +35,7 @@ def test_what_is_rescued_is_a_failure_that_is_explained() -> None:
 
 
 def test_a_host_that_may_be_lost_ends_no_run() -> None:
-    """With any_errors_fatal it would, for all hosts and without a word, although it is ignored. A template is always true.
+    """With any_errors_fatal it would for all, although it is ignored, without a word; and a template is always true.
 
     Red with a failover that does nothing when the primary's host is off.
     """
