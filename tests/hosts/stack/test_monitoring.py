@@ -15,13 +15,15 @@ METRIC = re.compile(
     r"\b(?:(?:haproxy|nginx|node|apt|probe|prometheus|alertmanager|process|mysql|webstack)_\w+|webstack(?::\w+)+|ALERTS\w*)"
 )
 LATER = {
-    # Of virtual addresses, alerts and MySQL's state, which not every site has at every time.
+    # Of virtual addresses, alerts and MySQL's state, which not every site has at every time; semi-sync is the pair's.
     "ALERTS_FOR_STATE",
     "apt_upgrades_pending",
     "webstack:virtual_address:expected",
     "webstack:site_errors:ratio_rate5m",
     "webstack_mysql_lag_seconds",
     "webstack_mysql_errant_transactions",
+    "webstack_mysql_semi_sync",
+    "webstack_mysql_semi_sync_replicas",
     "webstack_backup_ok",
     "webstack_backup_last_success_timestamp_seconds",
 }
