@@ -104,6 +104,15 @@ def test_it_joins_and_hides_the_password(member: Callable[..., convergence.Conve
     assert "secret" not in str(run.executed)
 
 
+def test_it_does_not_join_where_it_might_begin_a_group(member: Callable[..., convergence.Convergence]) -> None:
+    """Whether it would begin one cannot be switched off: red where only the others' failures count."""
+    server = Remembering({OFF: ServerError(1227, "no")})
+    with pytest.raises(ReasonError) as raised:
+        member(LOCAL, [SERVING], server).converge()
+    assert raised.value.reasons[0].code.value == "membership.statement"
+    assert server.executed == [OFF]
+
+
 def test_a_member_stays_as_it_is(member: Callable[..., convergence.Convergence]) -> None:
     run = member(replace(LOCAL, view=view(own=B)), [], after=view(own=B))
     assert run.converge().steps == ()

@@ -184,19 +184,34 @@ def replication(hosts: Sequence[DatabaseHost]) -> dict[str, ReplicationSettings]
     for name, source in sources.items():
         replicas[source].append(endpoints[name])
     return {
-        host.name: ReplicationSettings(
-            name=host.name,
-            role=host.role,
-            address=host.address,
-            port=host.port,
-            server_id=host.server_id,
-            report_host=str(host.address),
-            read_only=host is not primary,
+        host.name: _settings(
+            host,
             source=None if host is primary else endpoints[sources[host.name]],
             replicas=tuple(replicas[host.name]),
         )
         for host in hosts
     }
+
+
+def _settings(
+    host: DatabaseHost,
+    *,
+    source: Endpoint | None = None,
+    replicas: tuple[Endpoint, ...] = (),
+    group: Group | None = None,
+) -> ReplicationSettings:
+    return ReplicationSettings(
+        name=host.name,
+        role=host.role,
+        address=host.address,
+        port=host.port,
+        server_id=host.server_id,
+        report_host=str(host.address),
+        read_only=host.role != "primary",
+        source=source,
+        replicas=replicas,
+        group=group,
+    )
 
 
 def _only_mode(hosts: Sequence[DatabaseHost]) -> str:
@@ -220,16 +235,8 @@ def _group(hosts: Sequence[DatabaseHost], endpoints: Mapping[str, Endpoint]) -> 
             "the group; remove mysql_source, or set mysql_replication_mode=pair for all database hosts"
         )
     return {
-        host.name: ReplicationSettings(
-            name=host.name,
-            role=host.role,
-            address=host.address,
-            port=host.port,
-            server_id=host.server_id,
-            report_host=str(host.address),
-            read_only=host.role != "primary",
-            source=None,
-            replicas=(),
+        host.name: _settings(
+            host,
             group=Group(
                 name=GROUP_NAME,
                 local=str(endpoints[host.name]),

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, group, role_lock
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.execution import execute
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import one_line
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import (
@@ -140,16 +141,8 @@ class Joiner:
             return
         if act is not Act.WAKE:
             print(f"MySQL: {act.value}", flush=True)
-        failed: ServerError | None = None
-        for statement in STATEMENTS[act]:
-            if failed and not statement.cleanup:
-                continue
-            try:
-                self._patient.rows(statement.sql, statement.values)
-            except ServerError as error:
-                failed = failed or error
-        if failed:
-            raise failed
+        if failure := execute(self._patient, STATEMENTS[act]):
+            raise failure.error
 
     def run(self, status: str = REOPEN_STATUS, pause: Callable[[float], object] = PAUSE) -> NoReturn:
         """Look, for ever."""

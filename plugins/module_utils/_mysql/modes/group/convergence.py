@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, group
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.cloning import Cloning, Donor, clone_statements
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.execution import execute
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import MemberState
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import (
     FOLLOW_NOBODY,
@@ -31,7 +32,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group
 )
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.state import Account, Local, Peer
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError, reason
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Queries, Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Queries, Server
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import (
     FORBID_WRITES,
     FORBID_WRITES_BUT_FOR_ROOT,
@@ -113,20 +114,9 @@ class Convergence:
             self._run(self.server, install_elector(read_only=read_only))
 
     def _run(self, server: Server, statements: Sequence[Statement]) -> None:
-        for statement in statements:
-            self.executed.append(str(statement))
-            try:
-                server.rows(statement.sql, statement.values)
-            except ServerError as error:
-                if statement.cleanup:
-                    continue
-                self._clean_up(server, statements)
-                raise ReasonError(reason(Code.STATEMENT, statement=str(statement), error=str(error))) from error
-
-    def _clean_up(self, server: Server, statements: Sequence[Statement]) -> None:
-        for statement in statements:
-            if statement.cleanup:
-                server.rows(statement.sql, statement.values)
+        if failure := execute(server, statements, self.executed.append):
+            statement, error = str(failure.statement), str(failure.error)
+            raise ReasonError(reason(Code.STATEMENT, statement=statement, error=error)) from failure.error
 
     def _clone(self, donor: Peer, local: Local) -> None:
         """Get the group's data. CLONE drops what is here, as root; whoever is not root writes nothing meanwhile."""
@@ -153,8 +143,3 @@ class Convergence:
             if state is MemberState.ERROR or time.monotonic() > deadline:
                 raise ReasonError(reason(Code.NOT_ONLINE, state=state.value, seconds=self.timeout))
             time.sleep(POLL_SECONDS)
-
-
-def rehearsed(intent: Intent) -> Intent:
-    """The same for check mode."""
-    return replace(intent, rehearsal=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import beginnings, group
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.execution import execute
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import PRESENT, MemberState, View
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.membership import LEAVE, begin
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.plan import Code
@@ -15,8 +15,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.promotion import Occasion
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import observe
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, ReasonError, reason
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Statement
 
 POLL_SECONDS = 0.2
 
@@ -31,7 +29,7 @@ class Promotion(pair.Promotion):
     def promote(self) -> Reason | None:
         if self.occasion is Occasion.NEW:
             return super().promote()
-        state = self.before = observe(self.server)
+        self.before = observe(self.server)
         view = group.read(self.server)
         if view is None:
             raise ReasonError(reason(Code.NO_PLUGIN))
@@ -40,7 +38,7 @@ class Promotion(pair.Promotion):
             return None
         if writing := self.others():
             raise ReasonError(reason(pair.Code.OTHER_TAKES_WRITES, hosts=writing))
-        self._begin(state, view)
+        self._begin(view)
         return None
 
     def drain(self) -> dict[str, Any]:
@@ -48,35 +46,19 @@ class Promotion(pair.Promotion):
         self.before = observe(self.server)
         return dict(self.before)
 
-    def _begin(self, state: Mapping[str, Any], view: View) -> None:
+    def _begin(self, view: View) -> None:
         """Begin the group with this server. What it has received it applies before it takes writes."""
         leave = LEAVE if view.state is MemberState.ERROR or view.state in PRESENT else ()
+        # The record first, and outside of the group: no transaction of the new one may be without it.
+        todo = (leave, beginnings.RECORD if self.records_loss else (), begin())
+        if self.check:
+            self.statements += [str(statement) for statements in todo for statement in statements]
+            return
         server = self.server.patient(self.timeout)
-        try:
-            self._each(server, leave)
-            if self.records_loss:
-                # First, and outside of the group: no transaction of the new one may be without it.
-                self._each(server, beginnings.RECORD)
-            self._each(server, begin())
-        except ServerError as error:
-            raise ReasonError(reason(pair.Code.TAKEN_BACK, error=str(error))) from error
-        if not self.check:
-            self._wait()
-
-    def _each(self, server: Any, statements: tuple[Statement, ...]) -> None:
-        failed: ServerError | None = None
-        for statement in statements:
-            if failed and not statement.cleanup:
-                continue
-            self.statements.append(str(statement))
-            if self.check:
-                continue
-            try:
-                server.rows(statement.sql, statement.values)
-            except ServerError as error:
-                failed = failed or error
-        if failed:
-            raise failed
+        for statements in todo:
+            if failure := execute(server, statements, self.statements.append):
+                raise ReasonError(reason(pair.Code.TAKEN_BACK, error=str(failure.error))) from failure.error
+        self._wait()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + self.timeout
