@@ -1,4 +1,4 @@
-"""Sentences for reasons: the catalogue playbooks/meta/sentences.yml, filled with a reason's data.
+"""Sentences for reasons: the catalogue playbooks/meta/sentences, filled with a reason's data.
 
 Modules and filters return reasons (`module_utils/_mysql/reasons.py`). This is the one place that makes text of them. It
 works on the controller, where it is known how the playbooks are called: by their files in a checkout, by their names
@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 COLLECTION = Path(__file__).resolve().parents[2]
-CATALOGUE = COLLECTION / "playbooks/meta/sentences.yml"
+CATALOGUE = COLLECTION / "playbooks/meta/sentences"
 NAME = "foobar.webstack"
 
 MYSQL_ERROR = "mysql.error"
@@ -98,8 +98,10 @@ def with_sentences(result: dict[str, Any], variables: Mapping[str, Any]) -> dict
 @lru_cache(maxsize=1)
 def catalogue() -> Mapping[str, Mapping[Any, str]]:
     """The sentences by section and name."""
-    loaded: dict[str, dict[Any, str]] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
-    return loaded
+    found: dict[str, dict[Any, str]] = {}
+    for file in sorted(CATALOGUE.glob("*.yml")):
+        found |= yaml.safe_load(file.read_text(encoding="utf-8"))
+    return found
 
 
 def _mysql_error(data: Mapping[str, Any], caller: Caller) -> str:

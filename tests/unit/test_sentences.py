@@ -19,6 +19,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError, mysql_error, reason
 from ansible_collections.foobar.webstack.plugins.plugin_utils import status, topology
 from ansible_collections.foobar.webstack.plugins.plugin_utils.sentences import (
+    CATALOGUE,
     COLLECTION,
     Caller,
     catalogue,
@@ -55,6 +56,12 @@ SENTENCES = {
     if section not in OTHER
     for name, text in found.items()
 }
+
+
+def test_a_section_is_in_one_file() -> None:
+    """The sentences of one file would replace those of another one."""
+    sections = [section for file in CATALOGUE.glob("*.yml") for section in yaml.safe_load(file.read_text())]
+    assert sorted(sections) == sorted(catalogue())
 
 
 def fields(text: str) -> set[str]:

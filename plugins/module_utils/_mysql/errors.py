@@ -1,6 +1,6 @@
 """MySQL's error numbers that something is decided by. Pure.
 
-What they mean to people stands in playbooks/meta/sentences.yml.
+What they mean to people stands in playbooks/meta/sentences.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Why something is refused, or noted: a code with data. Pure.
 
-Whoever decides returns reasons. What people read stands in playbooks/meta/sentences.yml, by code. It is put together on
+Whoever decides returns reasons. What people read stands in playbooks/meta/sentences, by code. It is put together on
 the controller, which knows how the playbooks are called there (plugin_utils/sentences.py).
 """
 
