@@ -97,25 +97,36 @@ class Pair:
         there = dict(row.split("\t") for row in rows.splitlines())
         return {key for key, written in ledger.items() if there.get(key) != str(written.identity)}
 
+    @property
+    def secondaries(self) -> list[str]:
+        """Whoever has to have what the primary has."""
+        return [self.replica]
+
     def errant(self) -> str:
         """GTIDs that only the replica has."""
-        primary, replica = self.primary, self.replica
-        # The replica's first: the primary's may grow meanwhile, and has to contain it all the same.
-        ahead = self.sql(replica, "SELECT @@GLOBAL.gtid_executed")
-        return self.sql(primary, f"SELECT GTID_SUBTRACT('{ahead}', @@GLOBAL.gtid_executed)")
+        return self.beyond(self.replica)
+
+    def beyond(self, name: str) -> str:
+        """GTIDs that a server has and the primary has not."""
+        # The server's first: the primary's may grow meanwhile, and has to contain it all the same.
+        ahead = self.sql(name, "SELECT @@GLOBAL.gtid_executed")
+        return self.sql(self.primary, f"SELECT GTID_SUBTRACT('{ahead}', @@GLOBAL.gtid_executed)")
 
     def same(self) -> None:
-        """Fail unless both servers have the same transactions and the same rows. Nobody writes but the heartbeat."""
-        primary, replica = self.primary, self.replica
+        """Fail unless all servers have the same transactions and the same rows. Nobody writes but the heartbeat."""
+        primary = self.primary
         executed = self.sql(primary, "SELECT @@GLOBAL.gtid_executed")
-        assert self.sql(replica, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', 60)") == "0"
-        assert self.errant() == ""
         tables = (
             "SELECT CONCAT('CHECKSUM TABLE ', GROUP_CONCAT(CONCAT('guestbook.`', TABLE_NAME, '`') ORDER BY TABLE_NAME))"
             " FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'guestbook' AND TABLE_TYPE = 'BASE TABLE'"
         )
         checksum = self.sql(primary, tables)
-        self._wait_until(lambda: self.sql(primary, checksum) == self.sql(replica, checksum), "equal checksums")
+        for name in self.secondaries:
+            assert self.sql(name, f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', 60)") == "0"
+            assert self.beyond(name) == ""
+            self._wait_until(
+                lambda name=name: self.sql(primary, checksum) == self.sql(name, checksum), "equal checksums"
+            )
 
     def kill(self, name: str) -> None:
         """Kill the server, and let systemd not start it again."""
