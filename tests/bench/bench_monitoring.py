@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/support"))
-
 import testinfra
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
 from visitors import Inventory
 
+ROOT = Path(__file__).resolve().parents[2]
 SECONDS, SCRAPES = 60, 50
 HAPROXY_INTERVAL, METRICS_INTERVAL = 5.0, 15.0
 """Seconds between two scrapes of HAProxy, and between two runs of webstack-metrics (playbooks' and roles' defaults)."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from stack_variables import rendered
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,16 @@ def test_a_host_in_an_optional_group_alone_is_no_witness_of_a_lost_primary(tmp_p
     )
     found = rendered("{{ __webstack_required_host_names }}", path)
     assert found == {"one": ["one"], "store": ["one"]}
+
+
+def test_every_secret_that_is_generated_may_be_given() -> None:
+    """Red where a tier's secret is no option of webstack_secrets: giving it would be refused as unknown."""
+    specification = yaml.safe_load((ROOT / "playbooks/meta/argument_specs.yml").read_text())["argument_specs"]
+    known = set(specification["main"]["options"]["webstack_secrets"]["options"])
+    [generated] = {
+        tuple(names) for names in rendered("{{ __webstack_secret_names }}", ROOT / "inventories/ha").values()
+    }
+    assert set(generated) == known
 
 
 def test_the_lab_has_none() -> None:
