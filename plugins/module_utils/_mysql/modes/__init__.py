@@ -13,6 +13,7 @@ OPERATIONS = {
     "rejoin": ("rejoin.decide", "recovery.Recovery"),
     "recover": ("recover.decide",),
     "reopen": ("reopen.decide",),
+    "upgrade": ("upgrade.decide",),
 }
 """For each operation where a mode has it, below its own package.
 
