@@ -27,6 +27,7 @@ options:
   state:
     description:
       - V(held) takes the lock, V(free) gives it back.
+      - V(held) with O(lock) begins its time anew, for a verb that takes long.
       - V(free) without O(lock) gives back whoever's it is.
     type: str
     choices: [held, free]
@@ -108,7 +109,8 @@ def take(params: dict[str, Any], *, check: bool, path: str = role_lock.FILE) -> 
         now = time.time()
         there = role_lock.read(descriptor)
         stale = ""
-        if there:
+        renews = there is not None and there.token == params["lock"]
+        if there and not renews:
             if not there.expired(now) and params["replace"] != there.token:
                 raise LockError(
                     f"{there.verb} of {there.who} is under way for {now - there.since:.0f} s. Wait until it has ended."
@@ -123,9 +125,9 @@ def take(params: dict[str, Any], *, check: bool, path: str = role_lock.FILE) -> 
             verb=params["verb"],
             who=params["who"],
             process=params["process"],
-            since=now,
+            since=there.since if there and renews else now,
             until=now + params["seconds"],
-            token=uuid.uuid4().hex,
+            token=params["lock"] or uuid.uuid4().hex,
         )
         role_lock.write(descriptor, holder)
     return {"lock": holder.token, "stale": stale}

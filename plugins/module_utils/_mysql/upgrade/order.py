@@ -79,7 +79,7 @@ class Host:
 
     @property
     def waits(self) -> bool:
-        return self.begun or self.restart or self.offered is not None
+        return self.begun or self.restart or self.offered is not None or bool(self.refusals)
 
     @property
     def next(self) -> Version | None:
@@ -151,7 +151,7 @@ class Limits:
 
 def decide(hosts: Sequence[Host], mode: Mode, limits: Limits, done: Collection[str] = ()) -> Plan:
     """What is left to be done. `done` has the hosts that this run has upgraded."""
-    hosts = [replace(host, offered=None, restart=False, begun=False, refusals=()) if host.name in done else host for host in hosts]
+    hosts = [_as_done(host) if host.name in done else host for host in hosts]
     if silent := [host.name for host in hosts if not host.role]:
         return Plan(refusals=(reason(Code.NOT_ASKED, hosts=silent),))
     primaries = [host for host in hosts if host.role == Role.PRIMARY]
@@ -167,6 +167,11 @@ def decide(hosts: Sequence[Host], mode: Mode, limits: Limits, done: Collection[s
     replicas = int(primary.server.get("semi_sync_replicas", 0))
     off = not primary.server.get("group") and not primary.server.get("semi_sync_source", True)
     return replace(plan, settle=bool(off and len(hosts) > 1 and replicas), relax=rests_on_nobody(replicas))
+
+
+def _as_done(host: Host) -> Host:
+    """As this run has left it, where it was looked at before that."""
+    return replace(host, running=host.next, offered=None, restart=False, begun=False, refusals=())
 
 
 def rests_on_nobody(acknowledging: int) -> bool:

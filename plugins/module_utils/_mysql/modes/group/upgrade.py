@@ -23,8 +23,13 @@ def unfit(hosts: Sequence[Host], primary: str) -> Iterator[Reason]:
 
     What is left when one more leaves has to be a majority of all, and is: an odd number of three or more.
     """
-    views = {host.name: View.from_data(host.server["group"], host.server["server_uuid"]) for host in hosts if host.server.get("group")}
-    present = {member.uuid for member in views[primary].members if member.state is MemberState.ONLINE}
+    views = {
+        host.name: View.from_data(host.server["group"], host.server["server_uuid"])
+        for host in hosts
+        if host.server.get("group")
+    }
+    seen = views[primary].members if primary in views else ()
+    present = {member.uuid for member in seen if member.state is MemberState.ONLINE}
     for host in hosts:
         if host.begun:
             continue

@@ -8,11 +8,15 @@ from enum import Enum
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.observation import unapplied
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.roles import Role
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.statements import Statement
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade import order
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade.order import Host, Limits, Mode, Plan
 
 MAX_BEHIND = 1000
 """Transactions that a replica may have received and not applied: what it applies in about a second."""
+
+LEAVE = (Statement("STOP REPLICA"),)
+"""From then on nobody reads there, because the endpoint says so. It follows again when it is started."""
 
 
 class Code(str, Enum):
