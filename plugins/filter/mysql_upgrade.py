@@ -39,7 +39,7 @@ options:
 """
 
 EXAMPLES = r"""
-plan: "{{ {'db1': answer1, 'db2': answer2} | foobar.webstack.mysql_upgrade({'db1': look1, 'db2': look2}, mode='pair') }}"
+plan: "{{ {'db1': info1, 'db2': info2} | foobar.webstack.mysql_upgrade({'db1': look1, 'db2': look2}, mode='pair') }}"
 """
 
 RETURN = r"""
@@ -91,7 +91,8 @@ def host_of(name: str, answer: Mapping[str, Any], look: Mapping[str, Any]) -> Ho
     server = answer.get("server") or {}
     return Host(
         name=name,
-        role=str(answer.get("role") or "") if look else "",
+        # One that could not be looked at is not known, whatever its server has said.
+        role=str(answer.get("role") or "") if "names" in look else "",
         server=server,
         running=Version.parse(str(server.get("version") or look.get("running") or "")),
         offered=Version.parse(str(look.get("offered") or "")) if look.get("names") else None,

@@ -60,6 +60,22 @@ def test_one_of_a_process_that_has_ended_is_replaced(path: str) -> None:
         take(asked(replace=token), check=False, path=path)
 
 
+def test_a_verb_that_takes_long_keeps_its_lock(path: str) -> None:
+    """By its own name alone, and once more where it had expired meanwhile."""
+    token = take(asked(seconds=5.0), check=False, path=path)["lock"]
+    first = role_lock.standing(path)
+    assert take(asked(lock=token), check=False, path=path) == {"lock": token, "stale": ""}
+    renewed = role_lock.standing(path)
+    assert first
+    assert renewed
+    assert (renewed.token, renewed.since) == (token, first.since)
+    assert renewed.until > first.until + 1000
+    take(asked(lock=token, seconds=-1.0), check=False, path=path)
+    assert take(asked(lock=token), check=False, path=path) == {"lock": token, "stale": ""}
+    with pytest.raises(LockError):
+        take(asked(lock="another"), check=False, path=path)
+
+
 def test_a_check_run_changes_nothing(path: str) -> None:
     assert take(asked(), check=True, path=path) == {"lock": "", "stale": ""}
     assert not os.path.exists(path)

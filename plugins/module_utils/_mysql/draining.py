@@ -73,10 +73,10 @@ class Drain:
 
     def start(self) -> str:
         """Start, and wait for an answer; the version. ReasonError where that fails."""
-        if self.runs_old_file() and (error := self.control("stop")):
-            raise ReasonError(reason(Code.UNIT, verb="stopped", error=error))
-        if error := self.control("start"):
-            raise ReasonError(reason(Code.UNIT, verb="started", error=error))
+        if self.runs_old_file() and (failed := self.control("stop")):
+            raise ReasonError(reason(Code.UNIT, verb="stopped", error=failed))
+        if failed := self.control("start"):
+            raise ReasonError(reason(Code.UNIT, verb="started", error=failed))
         try:
             self.server.wait(self.timeout)
         except ServerError as error:

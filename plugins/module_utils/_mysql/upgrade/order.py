@@ -166,7 +166,8 @@ def decide(hosts: Sequence[Host], mode: Mode, limits: Limits, done: Collection[s
         plan = replace(plan, steps=steps, refusals=refusals, notes=_notes(hosts))
     replicas = int(primary.server.get("semi_sync_replicas", 0))
     off = not primary.server.get("group") and not primary.server.get("semi_sync_source", True)
-    return replace(plan, settle=bool(off and len(hosts) > 1 and replicas), relax=rests_on_nobody(replicas))
+    replicate = any(host.role == Role.REPLICA and not host.begun for host in hosts)
+    return replace(plan, settle=off and replicate, relax=rests_on_nobody(replicas))
 
 
 def _as_done(host: Host) -> Host:

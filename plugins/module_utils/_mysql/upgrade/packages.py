@@ -20,6 +20,8 @@ _REMOVED = re.compile(r"^Remv (\S+)", re.MULTILINE)
 _ERROR = re.compile(r"^E: (.*?)\.?$", re.MULTILINE)
 _POLICY = re.compile(r"^(\S+):\n  Installed: (\S+)\n  Candidate: (\S+)$", re.MULTILINE)
 
+_FORMAT = "${Package}\\t${Version}\\t${source:Package}\\t${db:Status-Status}\\n"
+
 Run = Callable[..., CompletedProcess[str]]
 
 
@@ -118,7 +120,9 @@ def look(run: Run) -> Offer:
         owner,
         listed(
             run(
-                "dpkg-query", "--show", "--showformat=${Package}\\t${Version}\\t${source:Package}\\t${db:Status-Status}\\n"
+                "dpkg-query",
+                "--show",
+                "--showformat=${Package}\\t${Version}\\t${source:Package}\\t${db:Status-Status}\\n",
             ).stdout
         ),
     )

@@ -60,7 +60,7 @@ def unpacked(run: Run, names: tuple[str, ...], options: Sequence[str], home: Pat
     """The new packages while the block lasts. `options` are of mysqld, beside the configuration."""
     with tempfile.TemporaryDirectory(prefix="webstack-upgrade-", dir=home) as folder:
         # _apt, as which apt downloads, has to get in.
-        os.chmod(folder, 0o711)
+        os.chmod(folder, 0o711)  # noqa: S103
         yield _try(run, Path(folder), names, options)
 
 
