@@ -61,6 +61,12 @@ names:
   returned: success
   type: list
   elements: str
+packages:
+  description: The same as apt takes them, each with the version that was looked at. Empty where nothing is installed.
+  returned: success
+  type: list
+  elements: str
+  sample: [mysql-server=9.7.4-2]
 changes:
   description: All packages that would be installed, each with the version that there is and the new one.
   returned: success
@@ -173,6 +179,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "running": version,
         "offered": offered,
         "names": list(offer.names),
+        "packages": offer.packages,
         "changes": {name: list(versions) for name, versions in (offer.changes or {}).items()},
         "installed": offer.installed,
         "candidate": offer.candidate,

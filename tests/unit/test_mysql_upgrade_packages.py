@@ -81,6 +81,7 @@ def test_what_waits_is_simulated() -> None:
         "mysql-new": ("", NEW),
     }
     assert (found.installed, found.candidate, found.refusals) == (OLD, NEW, ())
+    assert found.packages == [f"mysql-server-core={NEW}"], "and not what comes out meanwhile"
     (line,) = [line for line in host.ran if "apt-get" in line]
     assert line.endswith("--no-install-recommends install mysql-server mysql-server-core")
 

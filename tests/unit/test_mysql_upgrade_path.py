@@ -114,8 +114,8 @@ def test_an_account_whose_plugin_is_removed_could_not_log_in(crosses: bool) -> N
     assert said == (
         [
             "the accounts ada@%, bob@localhost have the plugin mysql_native_password, which 9.7.4 has no more: they"
-            " could not log in. Give each another one on the primary: ALTER USER ... IDENTIFIED WITH caching_sha2_password BY"
-            " '...'"
+            " could not log in. Give each another one on the primary: ALTER USER ... IDENTIFIED WITH"
+            " caching_sha2_password BY '...'"
         ]
         if crosses
         else []

@@ -56,6 +56,11 @@ class Offer:
     """The version of META that is offered."""
     refusals: tuple[Reason, ...] = ()
 
+    @property
+    def packages(self) -> list[str]:
+        """As apt takes them: what was looked at is what is installed, whatever comes out meanwhile."""
+        return [f"{name}={self.changes[name][1]}" for name in self.names if self.changes and name in self.changes]
+
 
 def family(owner: str, installed: Iterable[Package]) -> list[Package]:
     """The packages that come from the same source as the one that has the server, and META."""
