@@ -11,7 +11,7 @@ description:
   - Decides from what the database hosts are, and from what they are offered, in which order MySQL is upgraded. Replicas
     or secondaries come first, then another host takes the writes, and the old primary is the last.
   - Refuses what MySQL does not support, databases that are not well, and an upgrade without a backup.
-positional: looked
+positional: looked, mode, backup_hours, done
 options:
   _input:
     description: What M(foobar.webstack.mysql_server_info) has returned of each database host, by name in their order.
@@ -35,7 +35,6 @@ options:
     description: Hosts that this run has upgraded.
     type: list
     elements: str
-    default: []
 """
 
 EXAMPLES = r"""
@@ -111,12 +110,12 @@ def mysql_upgrade(
     looked: Mapping[str, Any],
     mode: str = "pair",
     backup_hours: float = 26,
-    done: Sequence[str] = (),
+    done: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """The plan as data."""
     hosts = [host_of(name, answer, looked.get(name) or {}) for name, answer in answers.items()]
     now = max((float(look.get("time") or 0) for look in looked.values()), default=0.0)
-    return MODES[mode](hosts, Limits(float(backup_hours), now), done).as_data()
+    return MODES[mode](hosts, Limits(float(backup_hours), now), done or ()).as_data()
 
 
 class FilterModule:
