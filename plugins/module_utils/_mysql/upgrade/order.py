@@ -249,8 +249,9 @@ def _versions(hosts: Sequence[Host]) -> Iterator[Reason]:
 
 def _backup(hosts: Sequence[Host], limits: Limits) -> Iterator[Reason]:
     """The last backup was restored and checked, and is not too old."""
-    made = [host.backup.get("backup") or {} for host in hosts]
-    last = max(made, key=lambda one: float(one.get("last_success_epoch") or 0))
+    made = {host.name: host.backup.get("backup") or {} for host in hosts}
+    name = max(made, key=lambda one: float(made[one].get("last_success_epoch") or 0))
+    last = made[name]
     at = float(last.get("last_success_epoch") or 0)
     if not at:
         yield reason(Code.NO_BACKUP)
@@ -263,5 +264,4 @@ def _backup(hosts: Sequence[Host], limits: Limits) -> Iterator[Reason]:
     snapshot = str(last.get("snapshot", ""))
     if not any(one.get("ok") and snapshot and one.get("base") == snapshot for one in tried):
         # Where the backup was made, its binary logs are, too.
-        name = next(host.name for host in hosts if (host.backup.get("backup") or {}) == last)
         yield reason(Code.NOT_VERIFIED, snapshot=snapshot, at=str(last.get("last_success")), host=name)
