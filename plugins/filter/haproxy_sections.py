@@ -11,7 +11,7 @@ description:
   - Turns frontends, backends, listens and statistics, as the role P(foobar.webstack.haproxy#role) has them, into the
     lines of their sections. The role's template uses it; what an option means is said in the role's manual.
   - The data is taken to be right; P(foobar.webstack.haproxy_errors#filter) says what is wrong with it.
-positional: backends, listens, stats, retry_methods, default_alpn, ipv6, peers
+positional: backends, listens, stats, retry_methods, default_alpn, ipv6, peers, host
 options:
   _input:
     description: The role's C(haproxy_frontends).
@@ -48,6 +48,10 @@ options:
   peers:
     description: The role's C(haproxy_peers).
     type: dict
+  host:
+    description: What the records of requests in the log call this host.
+    type: str
+    default: ""
 seealso:
   - plugin: foobar.webstack.haproxy_errors
     plugin_type: filter
@@ -61,7 +65,7 @@ sections: >-
 #    quic: false
 #    proxies:
 #      - head: frontend web
-#        lines: [mode http, option httplog, ..., default_backend web]
+#        lines: [mode http, "log-format '...'", ..., default_backend web]
 """
 
 RETURN = r"""
@@ -100,6 +104,7 @@ def haproxy_sections(
     default_alpn: bool = True,
     ipv6: bool = True,
     peers: Mapping[str, Any] | None = None,
+    host: str = "",
 ) -> dict[str, Any]:
     """The sections as plain data; AnsibleFilterError for data of another shape."""
     try:
@@ -110,7 +115,8 @@ def haproxy_sections(
         "stats": stats_lines(known, default_alpn, ipv6),
         "quic": known.uses_quic,
         "proxies": [
-            {"head": head, "lines": lines} for head, lines in sections(known, list(retry_methods), default_alpn, ipv6)
+            {"head": head, "lines": lines}
+            for head, lines in sections(known, list(retry_methods), default_alpn, ipv6, host)
         ],
     }
 

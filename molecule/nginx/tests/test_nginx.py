@@ -1,9 +1,11 @@
 """What the users of a web server notice: files, the application, its failures, and changes of the configuration."""
 
+import json
 import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
@@ -242,13 +244,43 @@ def test_post_that_was_sent_is_never_sent_again(request_, requests):
     assert request_().status == 200
 
 
-def test_logs_are_reopened(host, request_):
+def test_error_log_is_reopened(host, request_):
     """As logrotate has it; the sandbox must let the master open and hand over what is the workers'."""
-    log, probe = "/var/log/nginx/access.log", f"/?{uuid4()}"
+    log, probe = "/var/log/nginx/error.log", f"/static/{uuid4()}"
     host.run_expect([0], f"mv {log} {log}.1 && systemctl kill --kill-whom=main --signal=USR1 nginx")
     assert eventually(lambda: host.file(log).exists and host.file(log).user == "www-data")
-    assert request_(path=probe).status == 200
+    assert request_(path=probe).status == 404
     assert eventually(lambda: probe in host.file(log).content_string)
+
+
+def test_a_request_is_one_json_object_in_the_journal(host, request_):
+    """Catches a sandbox that keeps nginx from the journal, and anything of a request that is to be logged by nobody."""
+    trace, secret = uuid4().hex, f"secret{uuid4().hex}"
+    path = f'/a"b\\c/{uuid4()}'
+    headers = {
+        "X-Request-ID": "id-of-the-request",
+        "traceparent": f"00-{trace}-00f067aa0ba902b7-01",
+        "Cookie": secret,
+        "Authorization": secret,
+        "Referer": f"/{secret}",
+        "User-Agent": secret,
+    }
+    request_(path=f"{path}?{secret}", headers=headers)
+    find = f"journalctl --unit=nginx --since=-1min --output=cat --grep={trace}"
+    assert eventually(lambda: host.run(find).stdout)
+    record = json.loads(host.check_output(find))
+    assert datetime.fromisoformat(record["time"]).utcoffset() is not None
+    assert re.fullmatch(r".*T[0-9:]{8}[.][0-9]{3}[+-].*", record["time"])
+    assert {name: record[name] for name in ("tier", "host", "request_id", "trace_id", "method", "path")} == {
+        "tier": "web",
+        "host": "nginx-web",
+        "request_id": "id-of-the-request",
+        "trace_id": trace,
+        "method": "GET",
+        "path": path,
+    }
+    assert (type(record["status"]), type(record["seconds"])) == (int, float)
+    assert host.run(f"journalctl --since=-1min | grep {secret}").stdout == ""
 
 
 def test_changed_unit_holds_at_once(host, play):

@@ -80,6 +80,13 @@ class RateLimit:
 
 
 @dataclass(frozen=True)
+class RequestId:
+    """The ids by which a request is found in the logs of every tier. `trust`: those of a client are kept."""
+
+    trust: bool = False
+
+
+@dataclass(frozen=True)
 class Route:
     """A backend that is chosen by a condition."""
 
@@ -143,6 +150,7 @@ class Proxy:
     timeout_client: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     proxy_protocol: bool = False
+    request_id: RequestId | None = None
     forwardfor: bool = True
     https_redirect: bool = False
     https_redirect_except: tuple[str, ...] = ("/.well-known/acme-challenge/",)

@@ -26,6 +26,7 @@ from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.peers impo
     sum_of,
     table_name,
 )
+from ansible_collections.foobar.webstack.plugins.plugin_utils.haproxy.tracing import identified, log_formats, noted
 
 # An IPv4 address, or the /64 that is the least an IPv6 network gives to one household.
 CLIENT = "src,ipmask(32,64)"
@@ -48,12 +49,13 @@ _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30}
 
 
 def sections(
-    configuration: Configuration, retry_methods: Sequence[str], default_alpn: bool, ipv6: bool
+    configuration: Configuration, retry_methods: Sequence[str], default_alpn: bool, ipv6: bool, host: str
 ) -> list[tuple[str, list[str]]]:
     """Head and lines of the section of peers, where there are any, and of each frontend, backend and listen.
 
     `retry_methods` are those whose requests may be sent again. `default_alpn` says whether HAProxy offers protocols by
-    itself (from 2.8 on), and so has to be told where it should not; `ipv6` whether the host can listen on IPv6.
+    itself (from 2.8 on), and so has to be told where it should not; `ipv6` whether the host can listen on IPv6; `host`
+    is what the log calls it.
     """
     made = []
     peers = configuration.peers
@@ -67,7 +69,7 @@ def sections(
         ("listen", configuration.listens),
     ):
         for proxy in proxies:
-            lines = [*_opening(proxy, configuration.listeners(proxy.bind, ipv6=ipv6), default_alpn, peers)]
+            lines = [*_opening(proxy, configuration.listeners(proxy.bind, ipv6=ipv6), default_alpn, peers, host)]
             lines += _front(proxy, peers) if kind != "backend" else ()
             lines += _back(proxy, retry_methods) if kind != "frontend" else ()
             lines += _rules(proxy)
@@ -125,11 +127,13 @@ def _directives(directive: str, lines: Iterable[str]) -> Iterator[str]:
 # --- what every section begins with -----------------------------------------------------------------------------------
 
 
-def _opening(proxy: Proxy, binds: Sequence[Bind], default_alpn: bool, peers: Peers | None) -> Iterator[str]:
+def _opening(
+    proxy: Proxy, binds: Sequence[Bind], default_alpn: bool, peers: Peers | None, host: str
+) -> Iterator[str]:
     http = proxy.mode is Mode.HTTP
     yield f"mode {proxy.mode.value}"
     if proxy.bind:
-        yield "option httplog" if http else "option tcplog"
+        yield from log_formats(host) if http else ["option tcplog"]
         if http:
             yield "option idle-close-on-response"
     for bind in binds:
@@ -226,8 +230,11 @@ def _front(proxy: Proxy, peers: Peers | None) -> Iterator[str]:
         yield f"maxconn {proxy.maxconn}"
     if proxy.timeout_client is not None:
         yield f"timeout client {proxy.timeout_client}"
+    if proxy.mode is Mode.HTTP and proxy.bind:
+        yield from noted()
     if proxy.mode is Mode.HTTP and proxy.trusted_proxies:
         yield from _visitor()
+    yield from identified(proxy, VIA_PROXY)
     yield from _refusals(proxy, peers)
     yield from _answer_headers(proxy)
     if proxy.mode is Mode.HTTP and proxy.forwardfor:

@@ -51,7 +51,7 @@ PRELOAD_MAX_AGE = 31536000
 # Of a bind's parameters, those that `tls` sets.
 _TLS_PARAMETERS = {"ssl", "crt", "alpn", "ca-file", "verify"}
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_HTTP_ONLY = ("hsts", "https_redirect", "max_body_size", "rate_limit", "remove_response_headers")
+_HTTP_ONLY = ("hsts", "https_redirect", "max_body_size", "rate_limit", "remove_response_headers", "request_id")
 
 
 @dataclass(frozen=True)
