@@ -10,6 +10,7 @@ from flask import Flask
 from guestbook import api, pages
 from guestbook.database import Database
 from guestbook.settings import Settings
+from guestbook.tracing import watch_requests
 from guestbook.web import add_headers, errors, refuse_foreign_posts
 
 STATIC = Path(__file__).with_name("static")
@@ -29,6 +30,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
     app.config.from_mapping({"MAX_CONTENT_LENGTH": 32 * 1024, **config})
     app.extensions["guestbook"] = Database(settings)
     app.extensions["guestbook_settings"] = settings
+    watch_requests(app, settings.server_name)
     app.before_request(refuse_foreign_posts)
     app.after_request(add_headers)
     app.register_blueprint(pages.blueprint)

@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from guestbook.settings import Settings
+from guestbook.tracing import watch_statements
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -104,8 +105,17 @@ class Server:
     @classmethod
     def at(cls, url: URL, settings: Settings, read_timeout: int) -> "Server":
         plain, arguments = _connect_arguments(url, settings, read_timeout)
-        engine = create_engine(plain, connect_args=arguments, pool_pre_ping=True, pool_recycle=600, future=True)
+        engine = create_engine(
+            plain,
+            connect_args=arguments,
+            pool_pre_ping=True,
+            pool_recycle=600,
+            future=True,
+            # What somebody has written is no part of an error that is logged.
+            hide_parameters=True,
+        )
         event.listen(engine, "handle_error", _leave_wrong_server)
+        watch_statements(engine)
         if engine.dialect.name == "mysql":
             event.listen(engine, "do_connect", mysql().connect)
             event.listen(engine, "connect", _note_name)
