@@ -152,7 +152,7 @@ class TestAWorkerThatStops:
             sockets=[listener],
             handle=lambda listener, client, address: asked.append((listener.getsockname(), client, address)),
         )
-        loaded["post_worker_init"](worker)
+        loaded["answer_first"](worker)
         listener.close()
         worker.handle(listener, "client", "address")
         assert asked == [(name, "client", "address")]
@@ -175,7 +175,7 @@ class TestAWorkerThatStops:
         monkeypatch.setitem(sys.modules, "uvicorn", SimpleNamespace())
         monkeypatch.setitem(sys.modules, "uvicorn.server", SimpleNamespace(Server=Server))
         worker = {"uvicorn": Uvicorn, "asgi": Server}[kind]()
-        loaded["post_worker_init"](worker)
+        loaded["answer_first"](worker)
 
         async def stop() -> None:
             asyncio.get_running_loop().call_later(0.05, said.append, "answers")
@@ -186,7 +186,7 @@ class TestAWorkerThatStops:
 
     def test_of_another_class_is_left_alone(self, loaded) -> None:
         worker = SimpleNamespace(sockets=[], handle=len)
-        loaded["post_worker_init"](worker)
+        loaded["answer_first"](worker)
         assert worker.handle is len
 
 
@@ -223,7 +223,7 @@ def test_gunicorn_reads_the_defaults(settings) -> None:
     assert found["workers"] >= 3
     assert (found["threads"], found["timeout"], found["graceful_timeout"], found["max_requests"]) == (1, 30, 30, 0)
     assert found["forwarded_allow_ips"] == ["127.0.0.1", "::1"]
-    assert (found["accesslog"], found["preload_app"], found["wsgi_app"]) == (None, False, "hello:app")
+    assert (found["accesslog"], found["preload_app"], found["wsgi_app"]) == ("-", False, "hello:app")
     assert "when_ready" in found["when_ready"]
 
 
@@ -237,7 +237,7 @@ def test_gunicorn_reads_every_setting(settings) -> None:
         appserver_max_requests=1000,
         appserver_max_requests_jitter=100,
         appserver_forwarded_allow_ips=["198.18.0.21", "198.18.0.22"],
-        appserver_access_log=True,
+        appserver_access_log=False,
         appserver_preload=True,
         appserver_gunicorn_settings={
             "keepalive": 5,
@@ -257,7 +257,7 @@ def test_gunicorn_reads_every_setting(settings) -> None:
         "max_requests": 1000,
         "max_requests_jitter": 100,
         "forwarded_allow_ips": ["198.18.0.21", "198.18.0.22"],
-        "accesslog": "-",
+        "accesslog": None,
         "preload_app": True,
         "keepalive": 5,
         "loglevel": "warning",

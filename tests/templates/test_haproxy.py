@@ -192,6 +192,19 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         ],
         "haproxy_backends": [WEB, WEB | {"name": "tcp", "mode": "tcp"}],
     },
+    "ids of requests": {
+        "haproxy_frontends": [
+            SECURE | {"request_id": {}},
+            {
+                "name": "behind",
+                "bind": [{"port": 81}],
+                "trusted_proxies": ["192.0.2.0/24"],
+                "request_id": {"trust": True},
+                "default_backend": "web",
+            },
+        ],
+        "haproxy_backends": [WEB],
+    },
     "rules of the stack and of the inventory": {
         "haproxy_maps": [{"name": "moved", "entries": {"/old": "/new", "/a": "https://other.example/?b=c d"}}],
         "haproxy_frontends": [
@@ -340,12 +353,13 @@ def test_a_map_is_part_of_what_runs(configuration: Callable[..., str], render_te
 
 def test_site(configuration: Callable[..., str]) -> None:
     rendered = configuration(**SCENARIOS["one site"])
-    assert section(rendered, "frontend web") == [
+    assert [line for line in section(rendered, "frontend web") if "log-format" not in line] == [
         "mode http",
-        "option httplog",
         "option idle-close-on-response",
         "bind *:80",
         "bind [::]:80 v6only",
+        "http-request set-var(txn.began) date(0,ms)",
+        "http-request set-var(txn.path) path",
         "option forwardfor",
         "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]",
         "default_backend web",
@@ -368,9 +382,9 @@ def test_secure_site(configuration: Callable[..., str]) -> None:
     rendered = configuration(**SCENARIOS["secure site"])
     tls = f"ssl crt {PEM} alpn h2,http/1.1"
     assert f"bind 198.18.0.11:8404 {tls}" in section(rendered, "frontend stats")
-    assert [line for line in section(rendered, "frontend web") if not line.startswith("#")] == [
+    lines = [line for line in section(rendered, "frontend web") if not line.startswith("#")]
+    assert [line for line in lines if "log-format" not in line] == [
         "mode http",
-        "option httplog",
         "option idle-close-on-response",
         "bind *:80",
         "bind [::]:80 v6only",
@@ -381,6 +395,8 @@ def test_secure_site(configuration: Callable[..., str]) -> None:
         "stick-table type ipv6 size 100k expire 10s store gpc0_rate(10s),conn_cur",
         "tcp-request connection track-sc1 src,ipmask(32,64)",
         "tcp-request connection reject if { sc1_conn_cur gt 1000 }",
+        "http-request set-var(txn.began) date(0,ms)",
+        "http-request set-var(txn.path) path",
         "http-request track-sc0 src,ipmask(32,64)",
         "http-request deny deny_status 429 hdr Retry-After 10 if { sc0_gpc0_rate ge 2000 }",
         "http-request sc-inc-gpc0(0)",
@@ -406,7 +422,8 @@ def test_what_trusted_proxies_say(configuration: Callable[..., str]) -> None:
     rendered = configuration(**SCENARIOS["behind other proxies"])
     found = [f"{{ req.hdr_ip(X-Forwarded-For,-{hop}) -m found }}" for hop in (1, 2)]
     lines = [line for line in section(rendered, "frontend web") if "bind" not in line and line[0] != "#"]
-    assert lines[3:] == [
+    lines = [line for line in lines if not re.search(r"log-format|txn\.(began|path)\b", line)]
+    assert lines[2:] == [
         "acl from_trusted_proxy src 192.0.2.0/24 2001:db8::/32",
         "acl via_trusted_proxy var(txn.proxied) -m bool",
         "stick-table type ipv6 size 100k expire 10s store gpc0_rate(10s),conn_cur",
@@ -419,7 +436,7 @@ def test_what_trusted_proxies_say(configuration: Callable[..., str]) -> None:
         "http-request set-src req.hdr_ip(X-Forwarded-For,-1) if from_trusted_proxy",
         f"http-request set-src req.hdr_ip(X-Forwarded-For,-2) if from_trusted_proxy {found[0]}",
         f"http-request set-src req.hdr_ip(X-Forwarded-For,-3) if from_trusted_proxy {found[0]} {found[1]}",
-        *lines[14:16],
+        *lines[13:15],
         "http-request del-header X-Forwarded-For",
         "http-request track-sc0 src,ipmask(32,64) unless { src 198.51.100.1 }",
         "http-request deny deny_status 429 hdr Retry-After 1 if via_trusted_proxy { sc0_conn_cur gt 1000 }",

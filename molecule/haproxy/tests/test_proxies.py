@@ -141,8 +141,9 @@ def test_a_visitor_has_so_many_requests_open_at_a_time(host: Host) -> None:
 
 def test_the_log_has_the_visitor(host: Host, get: Get) -> None:
     get("/logged", PLAIN, source=CDN, headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.10"})
-    line = host.check_output("journalctl --no-pager --output=cat | grep 'GET /logged' | tail -n 1")
-    assert line.startswith("203.0.113.10:")
+    line = host.check_output("journalctl --unit=haproxy --output=cat --grep='/logged\"' | tail -n 1")
+    record = json.loads(line)
+    assert (record["client"], record["method"], record["path"]) == ("203.0.113.10", "GET", "/logged")
 
 
 def test_proxy_protocol(host: Host) -> None:
