@@ -35,7 +35,7 @@ entries: >-
   {{ [{'name': 'web', 'subject_alt_names': ['web1', '198.18.0.21'], 'activate': ['systemctl', 'reload', 'nginx']}]
      | foobar.webstack.certificates_entries(key_type='secp256r1', files={}) }}
 # => [{name: web, provider: ca, subject_alt_names: ['DNS:web1', 'IP:198.18.0.21'], group: '', combined: false,
-#      activate: [systemctl, reload, nginx], unit: nginx, key_type: secp256r1}]
+#      client: false, activate: [systemctl, reload, nginx], unit: nginx, key_type: secp256r1}]
 """
 
 RETURN = r"""
@@ -59,6 +59,9 @@ _value:
       type: str
     combined:
       description: Whether one file with chain and key is written, too.
+      type: bool
+    client:
+      description: Whether it also shows who a client is.
       type: bool
     activate:
       description: Command that has the program read its new files, or empty.

@@ -80,6 +80,15 @@ def names(certificate: x509.Certificate) -> set[str]:
     return addresses | {f"DNS:{name.lower()}" for name in alternative.get_values_for_type(x509.DNSName)}
 
 
+def is_for_clients(certificate: x509.Certificate) -> bool:
+    """Whether it may show who a client is: it says so, or does not say what it is for."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH in usage
+
+
 def key_type(certificate: x509.Certificate) -> str:
     """The kind of its key, as the role names it: `secp256r1`, `rsa3072`."""
     key = certificate.public_key()

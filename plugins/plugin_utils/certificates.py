@@ -37,6 +37,7 @@ class Certificate:
     subject_alt_names: tuple[str, ...] = ()
     group: str | None = None
     combined: bool = False
+    client: bool = False
     activate: tuple[str, ...] = ()
     unit: str | None = None
     key_type: str | None = None
@@ -86,6 +87,7 @@ def _entry(certificate: Certificate, key_type: str, files: Mapping[str, str]) ->
         "subject_alt_names": list(dict.fromkeys(names)),
         "group": certificate.group or "",
         "combined": certificate.combined,
+        "client": certificate.client,
         "activate": list(certificate.activate),
         "unit": certificate.unit or certificate.reloaded_unit,
         "key_type": certificate.key_type or key_type,

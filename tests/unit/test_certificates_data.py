@@ -228,6 +228,7 @@ def test_what_is_left_out_is_filled_in(entries: Callable[..., list[dict[str, Any
             "subject_alt_names": ["DNS:web1", "IP:198.18.0.21"],
             "group": "",
             "combined": False,
+            "client": False,
             "activate": [],
             "unit": "",
             "key_type": "secp256r1",

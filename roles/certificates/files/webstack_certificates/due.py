@@ -33,6 +33,7 @@ class Reason(str, Enum):
     OTHER_ISSUER = "another CA issued it"
     OTHER_NAMES = "it has other names"
     OTHER_KEY_TYPE = "its key is of another type"
+    NOT_FOR_CLIENTS = "it does not show who a client is"
     EXPIRES = "it expires soon"
 
 
@@ -78,6 +79,8 @@ def _unfit(certificate: Certificate, leaf: x509.Certificate, settings: Settings)
         return Reason.OTHER_NAMES
     if _x509.key_type(leaf) != certificate.key_type:
         return Reason.OTHER_KEY_TYPE
+    if certificate.client and not _x509.is_for_clients(leaf):
+        return Reason.NOT_FOR_CLIENTS
     return Reason.EXPIRES if _x509.expires_soon(leaf, settings.renewal_days, _now()) else None
 
 

@@ -26,6 +26,7 @@ class Certificate:
     subject_alt_names: tuple[str, ...] = ()
     group: str = ""
     combined: bool = False
+    client: bool = False
     activate: tuple[str, ...] = ()
     unit: str = ""
     key_type: str = ""
