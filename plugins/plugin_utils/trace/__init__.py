@@ -1,0 +1,1 @@
+"""One request through all tiers, made of what each has logged of it: docs/logs.md."""
