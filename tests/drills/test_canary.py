@@ -1,4 +1,4 @@
-"""Secrets that nobody could guess go through a good and two failing runs, and must be seen nowhere."""
+"""Secrets that nobody could guess go through runs, good and failing, and through requests, and must be seen nowhere."""
 
 import json
 import subprocess
@@ -60,3 +60,31 @@ def test_no_secret_is_seen_anywhere(canaries, play, inventory, on, command_lines
     for rotate in (canaries.play, play):
         run = rotate("rotate_secrets.yml")
         assert run.succeeded, run.output
+
+
+def test_nothing_that_a_visitor_sends_is_logged(site, inventory, on, wait_until):
+    """Not the query, cookies, headers or bodies, of requests that are answered, refused, and fail."""
+    secret = f"{CANARY}visitor"
+    private = {"Cookie": f"a={secret}", "Authorization": secret, "User-Agent": secret, "Referer": f"/?{secret}"}
+    form = {"name": secret, "message": secret, "key": secret}
+    answers = [
+        site.get(f"/?{secret}", headers=private),
+        site.get(f"/api/entries?before={secret}", headers=private),
+        site.get(f"/nowhere?{secret}", headers=private),
+        site.request("POST", f"/?{secret}", form, private),
+        # The same key for something else, and too much.
+        site.request("POST", f"/?{secret}", form | {"message": "another"}, private),
+        site.request("POST", f"/?{secret}", form | {"message": secret * 100000}, private),
+        site.request("BREW", f"/?{secret}", form, private),
+    ]
+    assert [answer.status for answer in answers] == [200, 400, 404, 303, 422, 413, 405]
+
+    ids = [answer.headers["X-Request-ID"] for answer in answers]
+    for name in [*inventory.groups.get("monitoring", []), inventory.groups["loadbalancers"][0]]:
+        logged = f"journalctl --merge --since=-10min --output=cat --grep={ids[-1]}"
+        wait_until(lambda host=on(name): host.run(logged).stdout, f"the last request in the journal of {name}")
+    for name in inventory.hostvars:
+        host = on(name)
+        assert host.run(f"journalctl --merge --no-pager | grep {secret}").stdout == "", name
+        files = f"grep --recursive --files-with-matches --exclude-dir=journal {secret} /var/log"
+        assert host.run(files).stdout == "", name

@@ -28,7 +28,7 @@ def rules(**options: Any) -> list[str]:
 def written(line: str) -> dict[str, Any]:
     """The object of a log format, with what HAProxy would put in."""
     text = line.partition("'")[2].removesuffix("'")
-    text = re.sub(r'(?<=:)%\[[^]]*\]\.%\[[^]]*\]|(?<=:)%(ST|B)\b', "1.5", text)
+    text = re.sub(r"(?<=:)%\[[^]]*\]\.%\[[^]]*\]|(?<=:)%(ST|B)\b", "1.5", text)
     return json.loads(text)
 
 

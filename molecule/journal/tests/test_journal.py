@@ -90,9 +90,7 @@ def test_nothing_else_takes_entries(mon: Host) -> None:
 
 def test_a_renewed_certificate_is_used(mon: Host, web: Host, play, afterwards_restored) -> None:
     """What is served, after the reload that the role certificates makes."""
-    serial = (
-        f"openssl s_client -connect {MON}:19532 </dev/null 2>/dev/null | openssl x509 -noout -serial"
-    )
+    serial = f"openssl s_client -connect {MON}:19532 </dev/null 2>/dev/null | openssl x509 -noout -serial"
     before = web.check_output(serial)
     done = play(certificates_rotate=["journal"])
     assert done.returncode == 0, done.stdout
@@ -107,7 +105,8 @@ def test_what_is_collected_has_a_bound(mon: Host, web: Host, play, afterwards_re
     done = play(journal_remote_max_use="16M")
     assert done.returncode == 0, done.stdout
     last = uuid4().hex
-    lines = f"import random; print('\\n'.join('%0900x' % random.getrandbits(3600) for _ in range(60000))); print('{last}')"
+    noise = "print('\\n'.join('%0900x' % random.getrandbits(3600) for _ in range(60000)))"
+    lines = f"import random; {noise}; print('{last}')"
     web.run_expect([0], f'python3 -c "{lines}" | systemd-cat --identifier=drill')
     until(lambda: known(mon, last), "all of it to arrive")
     used = int(mon.check_output("du --summarize --block-size=1M /var/log/journal/remote | cut --fields=1"))

@@ -127,9 +127,7 @@ def _directives(directive: str, lines: Iterable[str]) -> Iterator[str]:
 # --- what every section begins with -----------------------------------------------------------------------------------
 
 
-def _opening(
-    proxy: Proxy, binds: Sequence[Bind], default_alpn: bool, peers: Peers | None, host: str
-) -> Iterator[str]:
+def _opening(proxy: Proxy, binds: Sequence[Bind], default_alpn: bool, peers: Peers | None, host: str) -> Iterator[str]:
     http = proxy.mode is Mode.HTTP
     yield f"mode {proxy.mode.value}"
     if proxy.bind:

@@ -23,7 +23,8 @@ _REQUEST_ID = "^[A-Za-z0-9._:-]{1,128}$"
 _DIGITS = "mod(1000),add(1000),regsub(^1,)"
 _NOW = f"%[date,utime(%Y-%m-%dT%H:%M:%S)].%[date(0,ms),{_DIGITS}]+00:00"
 _SPENT = "date(0,ms),sub(txn.began)"
-# The converter writes / as \/, which is right in JSON and hard to search for. Two backslashes are one for HAProxy.
+# The converter writes / as \/, which is right in JSON and hard to search for. Of four backslashes HAProxy makes two,
+# and its pattern one.
 _PATH = r"%[var(txn.path),json(utf8s),regsub(\\\\/,/,g)]"
 _SECONDS = f"%[{_SPENT},div(1000)].%[{_SPENT},{_DIGITS}]"
 
@@ -35,7 +36,7 @@ def log_formats(host: str) -> Iterator[str]:
         '"request_id":"%[var(txn.request_id)]","trace_id":"%[var(txn.trace_id)]",'
         f'"method":"%HM","path":"{_PATH}","status":%ST,"seconds":{_SECONDS},'
         '"client":"%ci","frontend":"%f","server":"%b/%s","bytes":%B,"timers":"%TR/%Tw/%Tc/%Tr/%Ta",'
-        "\"termination\":\"%ts\"}'"
+        '"termination":"%ts"}\''
     )
     yield (
         f"error-log-format '{{{_opening(host)}"
@@ -87,6 +88,4 @@ def identified(proxy: Proxy, from_proxy: str) -> Iterator[str]:
     )
     yield "http-request del-header tracestate unless { var(txn.traced) -m bool }"
     # For whoever reports an error: refusals and errors of HAProxy's own have it, too.
-    yield (
-        "http-after-response set-header X-Request-ID %[var(txn.request_id)] if { var(txn.request_id) -m found }"
-    )
+    yield ("http-after-response set-header X-Request-ID %[var(txn.request_id)] if { var(txn.request_id) -m found }")

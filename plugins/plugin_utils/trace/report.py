@@ -118,7 +118,7 @@ def headline(request: Request) -> Iterator[str]:
 
 
 def rows(request: Request) -> Iterator[Sequence[str]]:
-    """A row for each record, and one for each database. `AT` is seconds after the first tier's, by the hosts' clocks."""
+    """A row for each record and for each database. `at` is seconds after the first tier's, by the hosts' clocks."""
     yield ("TIER", "host", "at", "took", "status", "")
     for record in request.records:
         at = (record.began - request.first.began).total_seconds()

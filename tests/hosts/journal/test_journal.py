@@ -11,8 +11,8 @@ BOUNDS = "/etc/systemd/journald.conf.d/webstack.conf"
 def test_it_is_kept_on_disk(host: Host) -> None:
     """Red where it is in memory alone, and a host that was restarted does not know why."""
     machine = host.file("/etc/machine-id").content_string.strip()
-    found = host.check_output(f"journalctl --directory=/var/log/journal/{machine} --boot --quiet --lines=1 --output=cat")
-    assert found
+    read = f"journalctl --directory=/var/log/journal/{machine} --boot --quiet --lines=1 --output=cat"
+    assert host.check_output(read)
 
 
 def test_it_has_bounds(host: Host) -> None:

@@ -75,7 +75,7 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 def watch_requests(app: Flask, host: str) -> None:
-    """To be called before other functions are registered: the first to see a request, and the last to see its answer."""
+    """To be called before others are registered: the first to see a request, and the last to see its answer."""
     if not log.handlers:
         log.addHandler(logging.StreamHandler(sys.stdout))
         log.setLevel(logging.INFO)
