@@ -135,14 +135,8 @@ def take(params: dict[str, Any], *, check: bool, path: str = role_lock.FILE) -> 
 
 def free(params: dict[str, Any], *, check: bool, path: str = role_lock.FILE) -> None:
     """Give it back."""
-    if check or not os.path.exists(path):
-        return
-    with role_lock.alone(params["patience"], path) as descriptor:
-        if params["lock"]:
-            there = role_lock.read(descriptor)
-            if there is None or there.token != params["lock"]:
-                return
-        role_lock.write(descriptor, None)
+    if not check:
+        role_lock.free(params["patience"], params["lock"], path)
 
 
 def main() -> None:
