@@ -87,6 +87,9 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         options = arguments.pop("source", None)
+        if arguments.get("goes_back"):
+            # The source is that of another release.
+            options = None
         try:
             if not arguments.get("release"):
                 if not options:

@@ -272,6 +272,35 @@ options:
     description: Number of releases to keep, with the one that serves.
     type: int
     default: 5
+  until:
+    description:
+      - How far to go. With V(unpacked), the release is on the host afterwards, with its packages and what it builds.
+      - With V(tried), it has answered beside what serves, and waits for M(foobar.webstack.app_switch) to let it serve, so
+        that every host can be asked before the first one changes.
+      - With V(final), it serves.
+    type: str
+    choices: [unpacked, tried, final]
+    default: final
+  goes_back:
+    description:
+      - Whether O(release) has served before, and is to serve again in place of one that is withdrawn by that.
+      - It is used as it was made, and O(migrate) is not run.
+    type: bool
+    default: false
+  withdrawn:
+    description:
+      - Whether a release may serve that somebody has gone back from. Otherwise the one that serves goes on, with a
+        warning, so that the next run does not undo that.
+    type: bool
+    default: false
+  lock:
+    description: What M(foobar.webstack.app_lock) has returned on this host. While another one holds the lock, nothing is changed.
+    type: str
+    default: ""
+seealso:
+  - module: foobar.webstack.app_switch
+  - module: foobar.webstack.app_lock
+  - module: foobar.webstack.app_release_info
 """
 
 EXAMPLES = r"""
@@ -313,6 +342,10 @@ switched:
   description: Whether something was tried and put in place, with a restart.
   returned: always
   type: bool
+staged:
+  description: Whether something was tried and waits to go live.
+  returned: always
+  type: bool
 """
 
 import os
@@ -322,7 +355,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.foobar.webstack.plugins.module_utils._release.apply import Outcome, apply
+from ansible_collections.foobar.webstack.plugins.module_utils._release.apply import Outcome, Until, apply
 from ansible_collections.foobar.webstack.plugins.module_utils._release.credentials import secrets_of
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
 from ansible_collections.foobar.webstack.plugins.module_utils._release.differences import differences
@@ -330,6 +363,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._release.environme
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.foobar.webstack.plugins.module_utils._release.layout import Layout
 from ansible_collections.foobar.webstack.plugins.module_utils._release.parameters import ARGUMENTS, wanted
+from ansible_collections.foobar.webstack.plugins.module_utils._release.releases import is_withdrawn
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -351,9 +385,23 @@ def checked(parameters: dict[str, Any]) -> Layout:
     return layout
 
 
+def hold(module: AnsibleModule, layout: Layout) -> None:
+    """Keep a release out that somebody has gone back from: the one that serves is wanted then."""
+    release, serving = module.params["release"], layout.serving()
+    if module.params["withdrawn"] or module.params["goes_back"] or serving in (None, release):
+        return
+    if is_withdrawn(layout, release):
+        module.warn(
+            f"rollback.yml has taken release {release} of {layout.name} back, so {serving} goes on serving. deploy.yml "
+            "releases it again; or release another one"
+        )
+        module.params["release"] = serving
+
+
 def run(module: AnsibleModule) -> None:
     """Deploy, or compare in check mode, and report."""
     layout = checked(module.params)
+    hold(module, layout)
     try:
         user = pwd.getpwnam(module.params["name"])
     except KeyError:
@@ -366,7 +414,8 @@ def run(module: AnsibleModule) -> None:
     if module.check_mode:
         outcome = Outcome(tuple(differences(deployment)))
     else:
-        outcome = apply(deployment, Path(module.params["archive"]) if module.params["archive"] else None)
+        archive = Path(module.params["archive"]) if module.params["archive"] else None
+        outcome = apply(deployment, archive, Until(module.params["until"]), module.params["lock"])
     diff = [
         {
             "before_header": f"{difference.what} (before)",
@@ -384,6 +433,7 @@ def run(module: AnsibleModule) -> None:
         release=module.params["release"],
         previous=previous,
         switched=outcome.switched,
+        staged=outcome.staged,
         **missing,
     )
 

@@ -71,6 +71,8 @@ class Wanted:
     health_host: str = "localhost"
     requirements: Requirements = Requirements()
     keep: int = 5
+    goes_back: bool = False
+    """It has served before: it is used as it was made, and what serves now is withdrawn."""
 
     @property
     def owner(self) -> tuple[int, int]:

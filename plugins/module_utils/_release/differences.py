@@ -54,7 +54,9 @@ def differences(deployment: Deployment) -> list[Difference]:
     for name in releases.indiscreet(at):
         marker = str(at.release(name) / releases.MARKER)
         found.append(Difference(marker, "pip's arguments, with an account\n", "their digest\n", activates=False))
-    if superfluous := releases.superfluous(deployment):
+    if at.before.exists():
+        found.append(Difference(str(at.before), "of a deployment that is not final\n", "absent\n", activates=False))
+    if superfluous := releases.superfluous(at, wanted.keep, wanted.release):
         found.append(Difference("old releases", "".join(f"{name}\n" for name in superfluous), "", activates=False))
     return found
 

@@ -39,6 +39,21 @@ class Layout:
         return self.root / ".switching"
 
     @property
+    def plan(self) -> Path:
+        """What was tried and is to go live: secrets included, so for root alone. A restart of the host ends it."""
+        return self._at("run/appserver", f"{self.name}.staged")
+
+    @property
+    def before(self) -> Path:
+        """What served before a release went live that is not final yet: secrets included, for root alone."""
+        return self.etc / ".before"
+
+    @property
+    def verb_lock(self) -> Path:
+        """Which verb is at work, between its tasks. `lock` is for the time of one."""
+        return self._at("var/lib/appserver", f"{self.name}.lock")
+
+    @property
     def etc(self) -> Path:
         return self._at("etc/appserver", self.name)
 

@@ -77,6 +77,10 @@ ARGUMENTS: dict[str, Any] = {
     "tls_ca": {"type": "path", "default": ""},
     "tls_name": {"type": "str", "default": ""},
     "keep": {"type": "int", "default": 5},
+    "until": {"type": "str", "choices": ["unpacked", "tried", "final"], "default": "final"},
+    "goes_back": {"type": "bool", "default": False},
+    "withdrawn": {"type": "bool", "default": False},
+    "lock": {"type": "str", "default": "", "no_log": False},
 }
 
 
@@ -91,7 +95,7 @@ def wanted(parameters: dict[str, Any], user: pwd.struct_passwd | None) -> Wanted
         user=parameters["name"],
         uid=user.pw_uid if user else -1,
         gid=user.pw_gid if user else -1,
-        migrate=parameters["migrate"],
+        migrate=[] if parameters["goes_back"] else parameters["migrate"],
         migrate_timeout=parameters["migrate_timeout"],
         build=[[str(word) for word in words] for words in parameters["build"]],
         build_timeout=parameters["build_timeout"],
@@ -108,6 +112,7 @@ def wanted(parameters: dict[str, Any], user: pwd.struct_passwd | None) -> Wanted
             parameters["requirements"], parameters["pip_arguments"], parameters["system_site_packages"]
         ),
         keep=parameters["keep"],
+        goes_back=parameters["goes_back"],
     )
 
 

@@ -47,13 +47,41 @@ def mark(at: Layout, release: str, **changed: Any) -> None:
     files.write(at.release(release) / MARKER, json.dumps(state, sort_keys=True).encode(), 0o644)
 
 
+def replace_mark(at: Layout, release: str, state: Mapping[str, Any]) -> None:
+    """Write down what was known of a release before, and nothing else."""
+    files.write(at.release(release) / MARKER, json.dumps({**state}, sort_keys=True).encode(), 0o644)
+
+
+def has_served(state: Mapping[str, Any] | None) -> bool:
+    """Whether a release has ever been live, on this host, in a deployment that was not taken back."""
+    return bool((state or {}).get("served"))
+
+
+def is_withdrawn(at: Layout, release: str) -> bool:
+    """Whether somebody has gone back from a release since it went live."""
+    return bool((state_of(at, release) or {}).get("withdrawn"))
+
+
+def exchanged(at: Layout, previous: str | None, release: str, withdraws: bool, now: float) -> None:
+    """Write down that from now on another release serves; or the same one, with other settings."""
+    state = state_of(at, release) or {}
+    if previous == release and has_served(state):
+        return
+    mark(at, release, served=now, until=0, withdrawn=0)
+    if previous and previous != release and has_served(state_of(at, previous)):
+        mark(at, previous, until=now, **({"withdrawn": now} if withdraws else {}))
+
+
 def is_present(deployment: Deployment) -> bool:
     """Whether the host has the wanted release, with the virtual environment that it is to have."""
     wanted = deployment.wanted
     state = state_of(deployment.at, wanted.release)
     if state is None:
         return False
-    if _discreet(state).get("requirements", {}) != wanted.requirements.as_dict():
+    made = _discreet(state).get("requirements", {})
+    if wanted.goes_back and bool(made) == bool(wanted.requirements.file):
+        return True
+    if made != wanted.requirements.as_dict():
         raise ReleaseError(
             f"release {wanted.release} is on the host with another virtual environment than is wanted now; "
             "give the new one another id, or leave the id to the role"
@@ -124,24 +152,24 @@ def unpack(deployment: Deployment, archive: Path) -> None:
     mark(at, wanted.release, served=0, requirements=wanted.requirements.as_dict())
 
 
-def superfluous(deployment: Deployment) -> list[str]:
+def superfluous(at: Layout, keep: int, wanted: str | None = None) -> list[str]:
     """Releases beyond the number to keep, the one that served longest ago first; none that never served is kept."""
-    at, wanted = deployment.at, deployment.wanted
     if not at.releases.is_dir():
         return []
     names = [path.name for path in at.releases.iterdir()]
-    protected = {wanted.release, at.serving(), interrupted_from(at)}
+    protected = {wanted, at.serving(), interrupted_from(at)}
     served = {name: (state_of(at, name) or {}).get("served", 0) for name in names}
     others = sorted((name for name in names if name not in protected), key=lambda name: (-served[name], name))
-    room = max(wanted.keep - len(protected & set(names)), 0)
+    room = max(keep - len(protected & set(names)), 0)
     kept = [name for name in others if served[name]][:room]
     return [name for name in reversed(others) if name not in kept]
 
 
-def prune(deployment: Deployment) -> None:
-    """Remove the superfluous releases."""
-    for name in superfluous(deployment):
-        path = deployment.at.release(name)
+def prune(at: Layout, keep: int, wanted: str | None = None) -> list[str]:
+    """Remove the superfluous releases, and tell which they were."""
+    names = superfluous(at, keep, wanted)
+    for name in names:
+        path = at.release(name)
         if not path.is_dir() or path.is_symlink():
             path.unlink()
             continue
@@ -149,6 +177,7 @@ def prune(deployment: Deployment) -> None:
         with contextlib.suppress(FileNotFoundError):
             (path / MARKER).unlink()
         shutil.rmtree(path)
+    return names
 
 
 def _make_environment(deployment: Deployment, target: Path) -> None:

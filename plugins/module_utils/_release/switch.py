@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
-from ansible_collections.foobar.webstack.plugins.module_utils._release import companions, files, gunicorn, releases
+from ansible_collections.foobar.webstack.plugins.module_utils._release import (
+    before,
+    companions,
+    files,
+    gunicorn,
+    releases,
+)
+from ansible_collections.foobar.webstack.plugins.module_utils._release.before import Before, Configuration
 from ansible_collections.foobar.webstack.plugins.module_utils._release.companions import Problem
 from ansible_collections.foobar.webstack.plugins.module_utils._release.deployment import Deployment
 from ansible_collections.foobar.webstack.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.foobar.webstack.plugins.module_utils._release.units import pinned
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """What serves is configured with, and the units of what runs beside it."""
-
-    contents: Mapping[Path, bytes]
-    units: Mapping[Path, bytes]
-
-
 def switch(deployment: Deployment) -> None:
     """Let what was tried serve. Raises ReleaseError, after a rollback, when it does not answer."""
     at, wanted, systemd = deployment.at, deployment.wanted, deployment.systemd
     previous = releases.interrupted_from(at) or at.serving()
-    before = _on_host(deployment)
-    at.etc.mkdir(parents=True, exist_ok=True)
-    at.etc.chmod(0o755)
-    files.write(at.pending, json.dumps({"previous": previous, "release": wanted.release}).encode(), 0o644)
+    found = before.on_host(deployment)
+    _begin(deployment, previous, wanted.release)
     since = time.time()
     after = Configuration(
         *({file.path: file.content for file in group} for group in (deployment.files, deployment.units))
@@ -38,11 +32,11 @@ def switch(deployment: Deployment) -> None:
     problem = _serve(deployment, after, wanted.release)
     if problem is None:
         systemd.call("enable", "--quiet", at.service)
-        releases.mark(at, wanted.release, served=time.time())
+        releases.exchanged(at, previous, wanted.release, wanted.goes_back, time.time())
         at.pending.unlink()
         return
     journal = systemd.journal(problem.unit, since)
-    outcome = _roll_back(deployment, previous, before, beside=problem.unit != at.service)
+    outcome = _roll_back(deployment, previous, found, beside=problem.unit != at.service)
     what = "not after the switch" if problem.unit == at.service else "what runs beside it does not work"
     raise ReleaseError(
         f"release {wanted.release} of {at.name} answered on trial but {what}; {outcome}. "
@@ -50,10 +44,34 @@ def switch(deployment: Deployment) -> None:
     )
 
 
-def _on_host(deployment: Deployment) -> Configuration:
-    found = {file.path: files.read(file.path) for file in deployment.files}
-    contents = {path: content for path, content in found.items() if content is not None}
-    return Configuration(contents, companions.present(deployment.at))
+def restore(deployment: Deployment, kept: Before) -> bool:
+    """Let what was kept serve again; whether it did not. Raises ReleaseError when it does not answer any more.
+
+    Of `deployment`, only how its health is asked for counts.
+    """
+    at, systemd = deployment.at, deployment.systemd
+    if at.serving() == kept.release and not at.pending.exists() and before.on_host(deployment) == kept.configuration:
+        return False
+    since = time.time()
+    _begin(deployment, kept.release, kept.release)
+    problem = _serve(deployment, kept.configuration, kept.release)
+    if problem:
+        raise ReleaseError(
+            f"release {kept.release} of {at.name} was restored and does not work either ({problem.reason}). The last "
+            f"lines of the journal:\n{systemd.journal(problem.unit, since) or '(none)'}"
+        )
+    for name, state in kept.markers.items():
+        if releases.state_of(at, name) is not None:
+            releases.replace_mark(at, name, state)
+    at.pending.unlink()
+    return True
+
+
+def _begin(deployment: Deployment, previous: str | None, release: str) -> None:
+    at = deployment.at
+    at.etc.mkdir(parents=True, exist_ok=True)
+    at.etc.chmod(0o755)
+    files.write(at.pending, json.dumps({"previous": previous, "release": release}).encode(), 0o644)
 
 
 def _serve(deployment: Deployment, configuration: Configuration, release: str, beside: bool = True) -> Problem | None:
@@ -81,17 +99,17 @@ def _serve(deployment: Deployment, configuration: Configuration, release: str, b
     return companions.exchange(at, systemd, configuration.units, deployment.wanted.settle_seconds)
 
 
-def _roll_back(deployment: Deployment, previous: str | None, before: Configuration, beside: bool) -> str:
+def _roll_back(deployment: Deployment, previous: str | None, found: Configuration, beside: bool) -> str:
     """`beside`: whether what runs beside the application was exchanged already."""
     at, systemd = deployment.at, deployment.systemd
-    if not previous or len(before.contents) < len(deployment.files) or releases.state_of(at, previous) is None:
+    if not previous or len(found.contents) < len(deployment.files) or releases.state_of(at, previous) is None:
         systemd.succeeds("stop", at.service)
         companions.exchange(at, systemd, {}, 0)
         return "there is no earlier release to restore, so the service was stopped"
     # A run that was interrupted may have left units of the release that it was about to serve.
-    units = {path: pinned(text.decode(), at, previous).encode() for path, text in before.units.items()}
-    beside = beside or units != before.units
-    problem = _serve(deployment, Configuration(before.contents, units), previous, beside)
+    units = {path: pinned(text.decode(), at, previous).encode() for path, text in found.units.items()}
+    beside = beside or units != found.units
+    problem = _serve(deployment, Configuration(found.contents, units), previous, beside)
     if problem:
         return f"release {previous} was restored and does not work either ({problem.reason})"
     at.pending.unlink()
