@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.foobar.webstack.plugins.plugin_utils.lock_action import LockAction
+from ansible_collections.foobar.webstack.plugins.action.mysql_role_lock import ActionModule as LockAction
 
 
 class ActionModule(LockAction):
-    """Ansible's entry point."""
+    """Ansible's entry point. One lock is as the other."""

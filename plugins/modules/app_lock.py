@@ -103,8 +103,8 @@ def failure(error: LockError, name: str) -> dict[str, Any]:
     """What the module fails with."""
     holder = error.holder
     advice = (
-        f"Wait until it has ended. If it was ended, run ansible <this host> -b -m foobar.webstack.app_lock -a 'name={name} "
-        "state=free'"
+        "Wait until it has ended. If it was ended, run ansible <this host> -b -m foobar.webstack.app_lock -a "
+        f"'name={name} state=free'"
     )
     told = {**holder.as_data(time.time()), "since": holder.since, "token": holder.token} if holder else {}
     return {"msg": f"Nothing was changed: {error}. {advice}." if holder else f"{error}.", "holder": told}

@@ -275,8 +275,8 @@ options:
   until:
     description:
       - How far to go. With V(unpacked), the release is on the host afterwards, with its packages and what it builds.
-      - With V(tried), it has answered beside what serves, and waits for M(foobar.webstack.app_switch) to let it serve, so
-        that every host can be asked before the first one changes.
+      - With V(tried), it has answered beside what serves, and waits for M(foobar.webstack.app_switch) to let it serve,
+        so that every host can be asked before the first one changes.
       - With V(final), it serves.
     type: str
     choices: [unpacked, tried, final]
@@ -294,7 +294,9 @@ options:
     type: bool
     default: false
   lock:
-    description: What M(foobar.webstack.app_lock) has returned on this host. While another one holds the lock, nothing is changed.
+    description:
+      - What M(foobar.webstack.app_lock) has returned on this host. While somebody else holds that lock, nothing is
+        changed.
     type: str
     default: ""
 seealso:
@@ -343,7 +345,7 @@ switched:
   returned: always
   type: bool
 staged:
-  description: Whether something was tried and waits to go live.
+  description: Whether something was tried and waits to go live; in check mode, whether it would.
   returned: always
   type: bool
 """
@@ -412,7 +414,9 @@ def run(module: AnsibleModule) -> None:
     deployment.check()
     previous = layout.serving() or ""
     if module.check_mode:
-        outcome = Outcome(tuple(differences(deployment)))
+        found = tuple(differences(deployment))
+        stages = module.params["until"] == Until.TRIED and any(difference.activates for difference in found)
+        outcome = Outcome(found, staged=stages)
     else:
         archive = Path(module.params["archive"]) if module.params["archive"] else None
         outcome = apply(deployment, archive, Until(module.params["until"]), module.params["lock"])

@@ -43,9 +43,9 @@ serving:
   sample: 3f2a9c41b07d
 releases:
   description: >-
-    The releases, the one that served last first. Of each its C(release), whether it is C(whole), since when it C(served)
-    and C(until) when, when it was C(withdrawn) (seconds since 1970, 0 for never), and its files of C(migrations), each
-    with a digest.
+    The releases, the one that served last first. Of each its C(release), whether it is C(whole), since when it
+    C(served) and C(until) when, when it was C(withdrawn) (seconds since 1970, 0 for never), and its files of
+    C(migrations), each with a digest.
   returned: always
   type: list
   elements: dict

@@ -14,9 +14,9 @@ author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - The second half of a deployment, after M(foobar.webstack.app_release) with C(until=tried) has gone well on every
     host. It is run on one host after the other.
-  - What goes live is exactly what was tried on this host, by renames and one restart, through which the listening socket
-    stays open. When it does not answer then, what served before is restored, and the module fails with the last lines
-    of the journal.
+  - What goes live is exactly what was tried on this host, by renames and one restart, through which the listening
+    socket stays open. When it does not answer then, what served before is restored, and the module fails with the last
+    lines of the journal.
 attributes:
   check_mode:
     description: Does nothing.

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.foobar.webstack.plugins.plugin_utils.lock_action import has_ended, who
+from ansible_collections.foobar.webstack.plugins.action.mysql_role_lock import has_ended, who
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql import role_lock
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.role_lock import Holder, LockError
 from ansible_collections.foobar.webstack.plugins.modules.mysql_role_lock import free, take

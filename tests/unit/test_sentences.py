@@ -17,7 +17,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql import reas
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.failover import Code as Failover
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.plan import Code as Plan
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError, mysql_error, reason
-from ansible_collections.foobar.webstack.plugins.plugin_utils import status, topology, trace
+from ansible_collections.foobar.webstack.plugins.plugin_utils import releases, status, topology, trace
 from ansible_collections.foobar.webstack.plugins.plugin_utils.sentences import (
     CATALOGUE,
     COLLECTION,
@@ -36,7 +36,7 @@ OTHER = {"phrases", "mysql_errors"}
 
 
 def modules() -> Iterator[Any]:
-    for package in (_mysql, status, topology, trace):
+    for package in (_mysql, releases, status, topology, trace):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
 

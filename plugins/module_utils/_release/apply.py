@@ -1,4 +1,4 @@
-"""A whole deployment, in order: compare, unpack, try, switch, tidy up. Or its parts, where hosts wait for each other."""
+"""A whole deployment, in order: compare, unpack, try, switch, tidy up. Or its parts, where hosts wait for others."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def give_back(at: Layout, run: Run, token: str = "") -> tuple[str, bool]:
 
 
 def make_final(at: Layout, keep: int, token: str = "") -> list[str]:
-    """What serves is what stays. What was removed: releases beyond the number to keep, and what was there to go back."""
+    """What serves is what stays. What was removed: releases that are not kept, and what was there to go back to."""
     with files.only_one(at.lock):
         verb_lock.check(at, token)
         plan.forget(at)
