@@ -70,7 +70,7 @@ def release_choice(
     answers: Results, locks: Results, application: str, goes_back: bool = False, asked: str = ""
 ) -> dict[str, Any]:
     """The choice as data."""
-    hosts, others = model.hosts_of(answers), tuple(model.locked(locks, application))
+    hosts, others = model.hosts_of(answers, locks), tuple(model.locked(locks, application))
     return back.begin(hosts, others, goes_back=goes_back, asked=str(asked)).as_data()
 
 

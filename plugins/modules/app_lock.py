@@ -84,6 +84,10 @@ stale:
   description: Whose lock was replaced, in words. Empty where nobody held it.
   returned: O(state=held)
   type: str
+replaced:
+  description: The C(verb) of that lock, and C(since) when it held it.
+  returned: O(state=held)
+  type: dict
 holder:
   description: Who holds it, where that keeps this one from it. Its C(seconds) are how long ago it began.
   returned: failure

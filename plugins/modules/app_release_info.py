@@ -50,9 +50,11 @@ releases:
   type: list
   elements: dict
 interrupted:
-  description: Whether a run was interrupted while it switched, and none has finished that.
+  description: >-
+    From which release (C(previous)) to which (C(release)) a run switched that was interrupted and that none has
+    finished, and whether it went back (C(goes_back)). Null where none was.
   returned: always
-  type: bool
+  type: dict
 not_final:
   description: Id of the release that served before a deployment that has not come to its end. Null where all have.
   returned: always

@@ -65,9 +65,8 @@ def under_load(site, wait_until) -> Callable[..., Run]:
             result = work(*arguments)
             took, made = time.monotonic() - began, len(load.acknowledged)
             wait_until(lambda: len(load.acknowledged) > made + 10, "the load to go on")
-        print(
-            f"{took:.1f} s, {len(load.moments)} requests, the longest wait {load.gap(began, began + took, 'read'):.2f} s"
-        )
+        longest = load.gap(began, began + took, "read")
+        print(f"{took:.1f} s, {len(load.moments)} requests, the longest time without a page {longest:.2f} s")
         assert load.refused == []
         return result
 

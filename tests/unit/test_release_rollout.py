@@ -286,9 +286,10 @@ class TestLock:
         taken = verb_lock.take(host.at, "deploy.yml", HOLDER, token)
         assert "has not ended properly" in taken["stale"]
         assert taken["lock"] != token
+        assert taken["replaced"]["verb"] == "deploy.yml"
 
     def test_a_dry_run_takes_none_and_sees_one(self, host) -> None:
-        assert verb_lock.take(host.at, "deploy.yml", HOLDER, check=True) == {"lock": "", "stale": ""}
+        assert verb_lock.take(host.at, "deploy.yml", HOLDER, check=True) == {"lock": "", "stale": "", "replaced": {}}
         assert not host.at.verb_lock.exists()
         verb_lock.take(host.at, "deploy.yml", HOLDER)
         with pytest.raises(LockError):
@@ -353,7 +354,7 @@ class TestListing:
         assert [one["release"] for one in found["releases"]] == ["b", "c", "a", "half"]
         assert [one["whole"] for one in found["releases"]] == [True, True, True, False]
         assert found["releases"][1]["withdrawn"] == 300.0
-        assert (found["serving"], found["not_final"], found["interrupted"], found["holder"]) == ("b", None, False, {})
+        assert (found["serving"], found["not_final"], found["interrupted"], found["holder"]) == ("b", None, None, {})
 
     def test_what_is_under_way(self, host) -> None:
         host.deploy("a")

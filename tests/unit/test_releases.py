@@ -37,7 +37,7 @@ def host(serving: str, *names: str, never: str = "", withdrawn: str = "", **more
         }
         for number, name in enumerate(names)
     ]
-    return {"serving": serving, "releases": releases, "not_final": None, "interrupted": False, "holder": {}} | more
+    return {"serving": serving, "releases": releases, "not_final": None, "interrupted": None, "holder": {}} | more
 
 
 def back(asked: str = "", **answers: dict[str, Any]) -> dict[str, Any]:
@@ -81,13 +81,48 @@ class TestBack:
 
     def test_one_that_was_interrupted_goes_on(self) -> None:
         """web1 went back from c, web2 did not yet. Red where web1 would go one further."""
-        found = back(web1=host("b", "c", "b", "a", withdrawn="c"), web2=host("c", "c", "b", "a"))
+        found = back(web1=host("b", "c", "b", "a", withdrawn="c", not_final="c"), web2=host("c", "c", "b", "a"))
         assert found["release"] == "b"
         assert said(found["notes"]) == "A verb was interrupted, and web2 follow to release b"
+
+    @pytest.mark.parametrize(
+        ("not_final", "replaced", "release"),
+        [
+            ("c", {}, "b"),
+            (None, {"verb": "rollback.yml", "since": 0.5}, "b"),
+            # Another rollback has withdrawn c, long ago; and what was interrupted is no rollback.
+            (None, {"verb": "rollback.yml", "since": 1.5}, "a"),
+            (None, {"verb": "deploy.yml", "since": 0.5}, "a"),
+        ],
+    )
+    def test_one_that_was_interrupted_at_its_end_is_done(self, not_final, replaced, release) -> None:
+        """Red where it is run again and goes one further."""
+        answers = {name: host("b", "c", "b", "a", withdrawn="c", not_final=not_final) for name in ("web1", "web2")}
+        locks = {name: {"lock": "t", "replaced": replaced} for name in answers}
+        found = release_choice(answers, locks, "shop", goes_back=True)
+        assert (found["release"], found["notes"]) == (release, [])
 
     def test_a_deployment_that_was_interrupted_is_taken_back(self) -> None:
         found = back(web1=host("c", "c", "b", "a", not_final="b"), web2=host("b", "b", "a", "c", never="c"))
         assert found["release"] == "b"
+        found = back(web1=host("c", "c", "b", "a", not_final="b"), web2=host("c", "c", "b", "a"))
+        assert found["release"] == "b", "it is live everywhere, and only web2 was made final"
+
+    @pytest.mark.parametrize(
+        ("serving", "switching", "release"),
+        [
+            # Killed while web1 switched from b to c, or back from c to b; web2 had not been asked yet.
+            ("b", {"previous": "b", "release": "c", "goes_back": False}, "b"),
+            ("c", {"previous": "b", "release": "c", "goes_back": False}, "b"),
+            ("c", {"previous": "c", "release": "b", "goes_back": True}, "b"),
+            ("b", {"previous": "c", "release": "b", "goes_back": True}, "b"),
+        ],
+    )
+    def test_one_that_was_interrupted_while_a_host_switched(self, serving, switching, release) -> None:
+        before = switching["previous"]
+        web1 = host(serving, "c", "b", "a", not_final=before, interrupted=switching)
+        assert back(web1=web1)["release"] == release
+        assert back(web1=web1, web2=host(before, "c", "b", "a"))["release"] == release
 
     def test_hosts_that_differ_for_no_known_reason(self) -> None:
         found = back(web1=host("c", "c", "b"), web2=host("b", "b", "c"))

@@ -47,7 +47,7 @@ def as_data(at: Layout, now: float, patterns: Sequence[str] = MIGRATIONS) -> dic
     kept, holder = before.load(at), verb_lock.standing(at)
     return {
         "serving": at.serving() or "",
-        "interrupted": releases.interrupted_from(at) is not None,
+        "interrupted": releases.interrupted(at),
         "not_final": kept.release if kept else None,
         "holder": {**holder.as_data(now), "since": holder.since} if holder else {},
         "releases": [asdict(one) for one in listing(at, patterns)],

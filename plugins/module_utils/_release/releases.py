@@ -117,12 +117,19 @@ def _discreet(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def interrupted_from(at: Layout) -> str | None:
     """The release that served when a run was interrupted while it switched; None when none was."""
+    found = interrupted(at)
+    return None if found is None else found.get("previous") or ""
+
+
+def interrupted(at: Layout) -> dict[str, Any] | None:
+    """What a run was at that was interrupted while it switched: from which release to which, and whether back."""
     try:
-        return json.loads(at.pending.read_text()).get("previous") or ""
+        found: dict[str, Any] = json.loads(at.pending.read_text())
+        return found
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        return ""
+        return {}
 
 
 def unpack(deployment: Deployment, archive: Path) -> None:

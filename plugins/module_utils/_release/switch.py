@@ -71,7 +71,8 @@ def _begin(deployment: Deployment, previous: str | None, release: str) -> None:
     at = deployment.at
     at.etc.mkdir(parents=True, exist_ok=True)
     at.etc.chmod(0o755)
-    files.write(at.pending, json.dumps({"previous": previous, "release": release}).encode(), 0o644)
+    state = {"previous": previous, "release": release, "goes_back": deployment.wanted.goes_back}
+    files.write(at.pending, json.dumps(state).encode(), 0o644)
 
 
 def _serve(deployment: Deployment, configuration: Configuration, release: str, beside: bool = True) -> Problem | None:

@@ -29,7 +29,7 @@ def take(at: Layout, verb: str, holder: Mapping[str, Any], replace: str = "", *,
     if check:
         there = _lock.standing(path)
         _refuse(there, replace, now)
-        return {"lock": "", "stale": _named(there, now) if there else ""}
+        return _taken("", there, now)
     at.verb_lock.parent.mkdir(parents=True, exist_ok=True)
     with _lock.alone(path, PATIENCE) as descriptor:
         there = _lock.read(descriptor, path)
@@ -43,7 +43,7 @@ def take(at: Layout, verb: str, holder: Mapping[str, Any], replace: str = "", *,
             token=uuid.uuid4().hex,
         )
         _lock.write(descriptor, mine)
-    return {"lock": mine.token, "stale": _named(there, now) if there else ""}
+    return _taken(mine.token, there, now)
 
 
 def free(at: Layout, token: str) -> None:
@@ -69,5 +69,10 @@ def _refuse(there: Holder | None, token: str, now: float) -> None:
         raise LockError(f"{there.verb} of {there.who} is at work on this host since {now - there.since:.0f} s", there)
 
 
-def _named(there: Holder, now: float) -> str:
-    return f"{there.verb} of {there.who}, which began {now - there.since:.0f} s ago and has not ended properly"
+def _taken(token: str, replaced: Holder | None, now: float) -> dict[str, Any]:
+    if replaced is None:
+        return {"lock": token, "stale": "", "replaced": {}}
+    stale = (
+        f"{replaced.verb} of {replaced.who}, which began {now - replaced.since:.0f} s ago and has not ended properly"
+    )
+    return {"lock": token, "stale": stale, "replaced": {"verb": replaced.verb, "since": replaced.since}}

@@ -45,7 +45,7 @@ def choose(hosts: Mapping[str, Host], asked: str = "") -> Choice:
     if asked:
         return _with_notes(hosts, asked, [], _refused(hosts, asked))
     serving = {host.serving for host in hosts.values()}
-    if len(serving) > 1:
+    if len(serving) > 1 or any(host.went_back_to or host.before for host in hosts.values()):
         return _resumed(hosts)
     release = _last_that_served(hosts)
     if not release:
@@ -74,18 +74,18 @@ def _resumed(hosts: Mapping[str, Host]) -> Choice:
 
     Otherwise nobody knows which one is meant.
     """
-    leaving = {
-        one.release for host in hosts.values() for one in host.releases if one.withdrawn and one.release != host.serving
-    } or {host.serving for host in hosts.values() if host.not_final}
-    before = {host.not_final for host in hosts.values() if host.not_final and host.serving in leaving}
-    gone_back = {host.serving for host in hosts.values() if host.serving not in leaving} | (before - leaving)
-    rest = [host.name for host in hosts.values() if host.serving in leaving]
-    if len(gone_back) != 1 or not rest:
+    there = {host.went_back_to for host in hosts.values() if host.went_back_to}
+    before = {host.before for host in hosts.values() if host.before}
+    if not there and before:
+        live = {host.serving for host in hosts.values() if host.before}
+        there = before | {host.serving for host in hosts.values() if not host.before and host.serving not in live}
+    if len(there) != 1:
         found = [f"{host.name} {host.serving or 'none'}" for host in hosts.values()]
         return Choice(refusals=(reason(Code.MIXED, found=found),))
-    (release,) = gone_back
-    resumes = [reason(Code.RESUMES, release=release, hosts=rest)]
-    return _with_notes(hosts, release, resumes, _refused(hosts, release))
+    (release,) = there
+    rest = [host.name for host in hosts.values() if host.serving != release]
+    resumes = [reason(Code.RESUMES, release=release, hosts=rest)] if rest else []
+    return _with_notes(hosts, str(release), resumes, _refused(hosts, str(release)))
 
 
 def _refused(hosts: Mapping[str, Host], release: str) -> Reason | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
 
+ROLLBACK = "rollback.yml"
 LONG = 3600
 """Seconds after which a verb has probably been interrupted."""
 
@@ -54,24 +55,48 @@ class Release:
 
 @dataclass(frozen=True)
 class Host:
-    """An application host. `error`: why it could not be asked. `not_final`: what served before, or None."""
+    """An application host.
+
+    `error`: why it could not be asked. `not_final`: what served before a deployment that has not come to its end, or
+    None. `went_back_since`: when a rollback began whose lock was left there; 0 where none was.
+    """
 
     name: str
     serving: str = ""
     releases: Sequence[Release] = ()
     not_final: str | None = None
-    interrupted: bool = False
+    interrupted: Mapping[str, Any] | None = None
     holder: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     unreachable: bool = False
+    went_back_since: float = 0
+
+    @property
+    def went_back_to(self) -> str:
+        """Where a rollback that was interrupted has led to, or was about to; empty where none was."""
+        if self.interrupted is not None:
+            return str(self.interrupted.get("release") or "") if self.interrupted.get("goes_back") else ""
+        left = [one for one in self.releases if one.withdrawn and one.release != self.serving]
+        since = self.went_back_since
+        back = any(one.release == self.not_final or (since and one.withdrawn >= since) for one in left)
+        return self.serving if back else ""
+
+    @property
+    def before(self) -> str:
+        """What served before a deployment that was interrupted; empty where none was."""
+        if self.interrupted is not None:
+            return self.not_final or str(self.interrupted.get("previous") or "")
+        return self.not_final or ""
 
     def release(self, name: str) -> Release | None:
         return next((one for one in self.releases if one.release == name and one.whole), None)
 
 
-def hosts_of(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Host]:
-    """The hosts from the results of app_release_info."""
-    return {name: _host(name, answer) for name, answer in answers.items()}
+def hosts_of(
+    answers: Mapping[str, Mapping[str, Any]], locks: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Host]:
+    """The hosts from the results of app_release_info and app_lock."""
+    return {name: _host(name, answer, (locks or {}).get(name, {})) for name, answer in answers.items()}
 
 
 def unasked(hosts: Mapping[str, Host]) -> Iterator[Reason]:
@@ -110,10 +135,11 @@ def first_line(text: str) -> str:
     return text.strip().rstrip(".")
 
 
-def _host(name: str, answer: Mapping[str, Any]) -> Host:
+def _host(name: str, answer: Mapping[str, Any], lock: Mapping[str, Any]) -> Host:
     if "serving" not in answer:
         error = first_line(str(answer.get("msg") or "it was not asked"))
         return Host(name, error=error, unreachable=bool(answer.get("unreachable")))
+    replaced = lock.get("replaced") or {}
     return Host(
         name,
         serving=answer["serving"],
@@ -121,4 +147,5 @@ def _host(name: str, answer: Mapping[str, Any]) -> Host:
         not_final=answer["not_final"],
         interrupted=answer["interrupted"],
         holder=answer["holder"],
+        went_back_since=replaced.get("since", 0) if replaced.get("verb") == ROLLBACK else 0,
     )

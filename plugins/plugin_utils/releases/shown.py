@@ -52,7 +52,7 @@ def _below(host: Host) -> Iterator[str]:
     if host.holder:
         verb, who, age = (host.holder[name] for name in ("verb", "who", "seconds"))
         yield f"{host.name}: {verb} of {who} is at work since {span(age)}."
-    elif host.interrupted or host.not_final is not None:
+    elif host.interrupted is not None or host.not_final is not None:
         before = f" Before, {host.not_final} served." if host.not_final else ""
         yield f"{host.name}: the latest deployment has not come to its end; run it again.{before}"
 
