@@ -13,8 +13,8 @@ description:
 options:
   _input:
     description:
-      - C(listen), C(collectors) and C(arguments), each a dict of the role's variables by their names; C(endpoint),
-        C(interval) and C(memory_max), the values of those.
+      - C(listen), C(collectors) and C(arguments), each a dict of the role's variables by their names; C(statsd),
+        C(endpoint), C(interval) and C(memory_max), the values of those.
     type: dict
     required: true
 seealso:
@@ -24,8 +24,8 @@ seealso:
 
 EXAMPLES = r"""
 errors: >-
-  {{ {'listen': {'exporters_node_web_listen_address': 'lb1'}, 'collectors': {}, 'arguments': {}, 'endpoint': '',
-      'interval': '15s', 'memory_max': '64M'} | foobar.webstack.exporters_errors }}
+  {{ {'listen': {'exporters_node_web_listen_address': 'lb1'}, 'collectors': {}, 'arguments': {}, 'statsd': '127.0.0.1:9125',
+      'endpoint': '', 'interval': '15s', 'memory_max': '64M'} | foobar.webstack.exporters_errors }}
 # => ['exporters_node_web_listen_address is "lb1"; give an address and a port, such as 127.0.0.1:9100 or [::1]:9100.']
 """
 

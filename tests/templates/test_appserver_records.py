@@ -35,7 +35,22 @@ def worker() -> Worker:
         def emit(self, record: logging.LogRecord) -> None:
             said.append(record.getMessage())
 
-    logs = SimpleNamespace(access_log=logging.Logger("access"), error_log=logging.Logger("error"))
+    class Logger:
+        access_log, error_log = logging.Logger("access"), logging.Logger("error")
+
+        def access(self, *_: Any) -> None:
+            self.access_log.info("gunicorn's own line")
+
+    class Counting(Logger):
+        """As gunicorn's for statsd."""
+
+        counted = 0
+
+        def access(self, *request: Any) -> None:
+            Logger.access(self, *request)
+            self.counted += 1
+
+    logs = Counting()
     for log in (logs.access_log, logs.error_log):
         log.addHandler(Keep())
     return SimpleNamespace(log=logs, said=said)
@@ -97,6 +112,7 @@ def test_a_request_of_wsgi(loaded: Callable[..., dict[str, Any]], worker: Worker
     loaded()["record_requests"](worker)
     of_wsgi(worker, '/a"b%20c', status)
     check(worker, path='/a"b%20c', status=200, seconds=1.235, bytes=12)
+    assert worker.log.counted == 1, "what is sent to statsd would be lost"
 
 
 def test_a_request_of_asgi(loaded: Callable[..., dict[str, Any]], worker: Worker) -> None:

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, abort, jsonify, request
 
 from guestbook import entries
-from guestbook.web import read, write
+from guestbook.web import read, store
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
 USUAL, MOST = 50, 200
@@ -32,7 +32,7 @@ def post() -> Response:
         abort(400, 'Send an object: {"name": "...", "message": "..."}.')
     try:
         key = request.headers.get("Idempotency-Key")
-        entry, stored = write(entries.add(data.get("name"), data.get("message"), key))
+        entry, stored = store(entries.add(data.get("name"), data.get("message"), key))
     except (entries.InvalidError, entries.KeyReusedError) as problem:
         abort(422, str(problem))
     response = jsonify(entry.as_dict())

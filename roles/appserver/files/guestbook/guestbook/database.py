@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from guestbook.settings import Settings
+from guestbook.statsd import Statsd
 from guestbook.tracing import watch_statements
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,7 @@ class Server:
 class Database:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.statsd = Statsd(settings.statsd, settings.statsd_prefix)
         self.primary = Server.at(settings.write_url, settings, settings.write_timeout)
         self.readers = [
             self.primary if url == settings.write_url else Server.at(url, settings, settings.read_timeout)
@@ -169,7 +171,8 @@ class Database:
         The work may be done twice, when a connection broke before anybody knew whether it was committed; so it must
         notice what it has already done.
         """
-        return self._first([self.primary], work, self.settings.write_patience)
+        with self._measured("write"):
+            return self._first([self.primary], work, self.settings.write_patience)
 
     def read(self, work: Callable[[Session], Result], *, fresh: bool = False) -> tuple[Result, str]:
         """``work``'s result and the name of the database.
@@ -177,7 +180,18 @@ class Database:
         ``fresh`` asks the primary first, for somebody who has just written: a replica may be some milliseconds behind.
         """
         servers = dict.fromkeys([self.primary, *self.readers]) if fresh else self.readers
-        return self._first(list(servers), work, self.settings.read_patience)
+        with self._measured("read"):
+            return self._first(list(servers), work, self.settings.read_patience)
+
+    @contextmanager
+    def _measured(self, kind: str) -> Iterator[None]:
+        """Tell how long a visitor waits for databases, and when none could do it."""
+        try:
+            with self.statsd.measured("database.query", kind=kind):
+                yield
+        except DatabaseUnavailableError:
+            self.statsd.count("database.errors", kind=kind)
+            raise
 
     def check(self, work: Callable[[Session], Any]) -> dict[str, str | None]:
         """``work`` by a database that reads and by the one that writes; None where it could not be done."""

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify, make_response, redirect, render_
 
 from guestbook import entries
 from guestbook.models import MESSAGE_LENGTH, NAME_LENGTH
-from guestbook.web import FRESH_COOKIE, FRESH_SECONDS, database, read, write
+from guestbook.web import FRESH_COOKIE, FRESH_SECONDS, database, read, store
 
 blueprint = Blueprint("pages", __name__)
 SHOWN = 50
@@ -39,7 +39,7 @@ def index() -> Response:
 @blueprint.post("/")
 def post() -> Response:
     try:
-        write(entries.add(request.form.get("name"), request.form.get("message"), request.form.get("key")))
+        store(entries.add(request.form.get("name"), request.form.get("message"), request.form.get("key")))
     except (entries.InvalidError, entries.KeyReusedError) as problem:
         return show(422, str(problem))
     response = redirect(url_for("pages.index"), 303)

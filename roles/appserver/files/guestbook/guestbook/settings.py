@@ -33,6 +33,14 @@ def _url(variable: str, text: str) -> URL:
     return url
 
 
+def _statsd(environment: Mapping[str, str]) -> tuple[str, int] | None:
+    """Where numbers go, by the variables that statsd's clients know."""
+    host, port = environment.get("STATSD_HOST"), environment.get("STATSD_PORT") or "8125"
+    if host and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise SettingsError(f"STATSD_PORT is {port!r}; write a port, such as 8125")
+    return (host, int(port)) if host else None
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where the database is and what this application server is called.
@@ -49,6 +57,8 @@ class Settings:
     read_urls: tuple[URL, ...]
     server_name: str
     migrate_url: URL
+    statsd: tuple[str, int] | None = None
+    statsd_prefix: str = "guestbook"
     connect_timeout: int = 2
     read_timeout: int = 2
     write_timeout: int = 13
@@ -70,4 +80,6 @@ class Settings:
             read_urls=reads or (write,),
             server_name=environment.get("APP_SERVER_NAME") or socket.gethostname(),
             migrate_url=_url("DATABASE_MIGRATE_URL", migrate) if migrate else write,
+            statsd=_statsd(environment),
+            statsd_prefix=environment.get("STATSD_PREFIX") or cls.statsd_prefix,
         )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from guestbook.database import Database, DatabaseUnavailableError
+from guestbook.models import Entry
 
 Result = TypeVar("Result")
 
@@ -43,6 +44,13 @@ def read(work: Callable[[Session], Result]) -> Result:
 def write(work: Callable[[Session], Result]) -> Result:
     result, g.database_write = database().write(work)
     return result
+
+
+def store(work: Callable[[Session], tuple[Entry, bool]]) -> tuple[Entry, bool]:
+    entry, stored = write(work)
+    if stored:
+        database().statsd.count("entries.written")
+    return entry, stored
 
 
 def add_headers(response: Response) -> Response:
