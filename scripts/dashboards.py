@@ -49,6 +49,8 @@ FULL = (
     f'1 - node_filesystem_avail_bytes{{fstype!~"tmpfs|ramfs",{ON}}}'
     f' / node_filesystem_size_bytes{{fstype!~"tmpfs|ramfs",{ON}}}'
 )
+APP = "app_gunicorn"
+APP_FAILED = f'sum by (instance) (rate({APP}_responses_total{{code="5xx"}}[5m]))'
 BACKUP = 'max(webstack_backup_last_success_timestamp_seconds{part="backup"})'
 
 DASHBOARDS = (
@@ -124,6 +126,52 @@ DASHBOARDS = (
                 "Failed checks of each web server",
                 [(f"increase(haproxy_server_check_failures_total{{{WWW}}}[5m])", "{{server}} of {{instance}}")],
             ),
+        ),
+    ),
+    Dashboard(
+        "applications",
+        "Application servers",
+        (
+            Panel(
+                "Requests",
+                [(f"sum by (instance) (rate({APP}_responses_total[1m]))", "{{instance}}")],
+                "reqps",
+                width=12,
+            ),
+            Panel("Answers", [(f"sum by (code) (rate({APP}_responses_total[1m]))", "{{code}}")], "reqps", width=12),
+            *(
+                Panel(
+                    f"Time of a request, {name}",
+                    [
+                        (
+                            f"histogram_quantile({part},"
+                            f" sum by (instance, le) (rate({APP}_request_duration_seconds_bucket[5m])))",
+                            "{{instance}}",
+                        )
+                    ],
+                    "s",
+                )
+                for part, name in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %"))
+            ),
+            Panel(
+                "Requests that fail (5xx)",
+                [(f"{APP_FAILED} / sum by (instance) (rate({APP}_responses_total[5m]))", "{{instance}}")],
+                "percentunit",
+                limit=0.05,
+            ),
+            Panel(
+                "Workers are busy",
+                [
+                    (
+                        f"sum by (instance) (rate({APP}_request_duration_seconds_sum[1m]))"
+                        f" / max by (instance) ({APP}_capacity)",
+                        "{{instance}}",
+                    )
+                ],
+                "percentunit",
+                limit=0.8,
+            ),
+            Panel("Workers that were killed", [(f"increase({APP}_log_critical_total[10m])", "{{instance}}")]),
         ),
     ),
     Dashboard(

@@ -168,6 +168,18 @@ def _of_the_site() -> Iterator[tuple[str, float | Callable[[float], float]]]:
         yield named("up", instance=host, job="nginx"), 1
         yield named("nginx_up", instance=host, job="nginx"), 1
         yield named("nginx_http_requests_total", instance=host, job="nginx"), counter(21)
+        app = {"instance": host, "job": "node"}
+        yield named("app_gunicorn_responses_total", **app, code="2xx"), counter(19)
+        yield named("app_gunicorn_responses_total", **app, code="5xx"), counter(0.5)
+        yield named("app_gunicorn_capacity", **app), 5
+        yield named("app_gunicorn_request_duration_seconds_sum", **app), counter(1.25)
+        # Of 100 requests 90 are answered within 25 ms, and 9 more within 250.
+        for bucket, part in (("0.01", 0.5), ("0.025", 0.9), ("0.1", 0.95), ("0.25", 0.99), ("0.5", 1.0), ("+Inf", 1.0)):
+            yield named("app_gunicorn_request_duration_seconds_bucket", **app, le=bucket), counter(20 * part)
+            own = {**app, "kind": "read", "le": bucket}
+            yield named("app_guestbook_database_query_seconds_bucket", **own), counter(20 * part)
+        yield named("app_guestbook_database_query_seconds_count", **app, kind="read"), counter(20)
+        yield named("app_guestbook_entries_written_total", **app), counter(0.1)
         for proxy, servers in (("mysql_write", ["db1"]), ("mysql_read", ["db1", "db2"])):
             for server in ("db1", "db2"):
                 for state in ("UP", "DOWN"):

@@ -15,7 +15,7 @@ CASES = Path(__file__).parent / "alerts"
 FOLDER = "/etc/prometheus/webstack"
 Render = Callable[[str, str, Mapping[str, Any]], str]
 
-RULES = ["site", "databases", "hosts", "monitoring"]
+RULES = ["site", "applications", "databases", "hosts", "monitoring"]
 """Files of alerts."""
 SITE: dict[str, Any] = {
     "monitoring_databases": 2,

@@ -16,6 +16,8 @@ import pages
 import pytest
 import yaml
 from throwaway_ca import Authority
+from webstack_statsd.lines import parse
+from webstack_statsd.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles/monitoring"
@@ -188,6 +190,14 @@ def test_the_page_of_a_tier_has_its_alerts_alone(page: Any) -> None:
     assert "HostDown on web2" in page("web server killed", "webservers").text
 
 
+def test_the_page_of_the_application_servers_has_what_gunicorn_and_the_application_say(page: Any) -> None:
+    """Red where a quantile is one of sums, or where a metric that nobody here knows is not shown."""
+    text = page("well", "appservers").text
+    assert "Requests 19.5 /s Answers 5xx 0.5 /s Half of them within 10 ms 95 % within 100 ms 99 % within 250 ms" in text
+    assert "Workers busy 25 %" in text
+    assert re.search(r"guestbook_database_query \d+ 10 ms 100 ms 250 ms guestbook_entries_written \d+ ", text)
+
+
 def test_what_is_not_known_is_not_called_well(page: Any) -> None:
     read = page("nothing known")
     assert "Not known" in read.words
@@ -322,8 +332,16 @@ ELSEWHERE = {
 }
 """What no program says that is only started: who makes it."""
 METRIC = re.compile(
-    r"\b(?:(?:haproxy|nginx|node|apt|probe|prometheus|alertmanager|process|mysql|webstack)_\w+|webstack(?::\w+)+|ALERTS\w*)"
+    r"\b(?:(?:app|haproxy|nginx|node|apt|probe|prometheus|alertmanager|process|mysql|webstack)_\w+|webstack(?::\w+)+|ALERTS\w*)"
 )
+
+
+def of_gunicorn() -> str:
+    """What becomes of what a gunicorn sends; tests/templates/test_appserver_numbers.py asks a real one."""
+    found = Metrics()
+    for line in ("request.duration:3|ms", "request.status.200:1|c", "log.critical:1|c", "capacity:5|g"):
+        found.add(parse(f"gunicorn.{line}"), 0)
+    return found.text(60)
 
 
 def questions() -> list[str]:
@@ -343,6 +361,7 @@ def test_what_is_asked_for_is_there(parser: Any) -> None:
     assert result.returncode == 0, result.stderr
     known = set(re.findall(r"^(\w+)[ {]", result.stdout, re.MULTILINE))
     own = (ROOT / "roles/exporters/files/webstack_metrics/metrics.py").read_text()
+    known |= set(re.findall(r"^(\w+)[ {]", of_gunicorn(), re.MULTILINE))
     known |= set(re.findall(r'"(webstack_\w+)":', own)) | {name for names in ELSEWHERE.values() for name in names}
     rules = "\n".join(file.read_text() for file in (ROLE / "files/rules").glob("*.yml"))
     rules += (ROLE / "templates/parameters.yml.j2").read_text()

@@ -12,9 +12,11 @@ testinfra_hosts = ["ansible://monitoring"]
 
 ROOT = Path(__file__).resolve().parents[3]
 METRIC = re.compile(
-    r"\b(?:(?:haproxy|nginx|node|apt|probe|prometheus|alertmanager|process|mysql|webstack)_\w+|webstack(?::\w+)+|ALERTS\w*)"
+    r"\b(?:(?:app|haproxy|nginx|node|apt|probe|prometheus|alertmanager|process|mysql|webstack)_\w+|webstack(?::\w+)+|ALERTS\w*)"
 )
 LATER = {
+    # Of workers that had to be killed, and of classes that tell it.
+    "app_gunicorn_log_critical_total",
     # Of virtual addresses, alerts and MySQL's state, which not every site has at every time; semi-sync is the pair's.
     "ALERTS_FOR_STATE",
     "apt_upgrades_pending",
