@@ -15,6 +15,7 @@ UNITS = ROOT / "roles/exporters/files/units"
 EVERYTHING = {
     "exporters_mysqld": True,
     "exporters_nginx": True,
+    "exporters_statsd": True,
     "exporters_node_web_listen_address": "[::1]:9100",
     "exporters_node_arguments": ["--collector.filesystem.mount-points-exclude=^/(dev|proc|50%|$HOME)($|/)"],
     "exporters_mysql_endpoint": "https://198.18.0.31:3308",
@@ -44,11 +45,13 @@ def command_of(text: str) -> list[str]:
 
 
 def test_systemd_takes_the_units(files: Any, parser: Any) -> None:
-    placed = files(EVERYTHING) | {"/usr/local/sbin/webstack-metrics": "#!/bin/sh\n"}
+    programs = [f"/usr/local/sbin/webstack-{name}" for name in ("metrics", "statsd")]
+    placed = files(EVERYTHING) | dict.fromkeys(programs, "#!/bin/sh\n")
     names = [f"prometheus-{name}-exporter.service" for name in ("node", "mysqld", "nginx")]
     names += ["webstack-metrics.service", "webstack-metrics.timer", "prometheus-node-exporter-smartmon.timer"]
     names += ["prometheus-node-exporter-apt.service"]
-    script = f"chmod +x /usr/local/sbin/webstack-metrics && systemd-analyze verify --man=no {' '.join(names)}"
+    names += ["webstack-statsd.service"]
+    script = f"chmod +x {' '.join(programs)} && systemd-analyze verify --man=no {' '.join(names)}"
     result = parser(["/bin/sh", "-c", script], placed)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stderr == ""

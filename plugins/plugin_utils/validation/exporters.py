@@ -59,7 +59,9 @@ def _errors(variables: Variables) -> Iterator[str]:
             if not argument.startswith("--") or "\n" in argument:
                 yield f'{name} has "{argument}"; give arguments of the program, such as --collector.ntp.'
     if not is_listen_address(variables.statsd) or variables.statsd.startswith(":"):
-        yield f'exporters_statsd_listen_udp is "{variables.statsd}"; give an address and a port, such as 127.0.0.1:9125.'
+        yield (
+            f'exporters_statsd_listen_udp is "{variables.statsd}"; give an address and a port, such as 127.0.0.1:9125.'
+        )
     found = _ENDPOINT.fullmatch(variables.endpoint)
     if variables.endpoint and not (found and is_address(found[1].strip("[]")) and is_port(found[2])):
         yield (

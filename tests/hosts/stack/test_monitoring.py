@@ -50,6 +50,16 @@ def test_what_pages_and_dashboards_ask_for_is_there(host: Host) -> None:
     until(lambda: not missing(host), f"a value of each of {missing(host)}")
 
 
+def test_each_application_server_tells_how_busy_it_is(host: Host, inventory) -> None:
+    """Red where one has no receiver, or sends elsewhere; requests are those of the load balancers' checks at least."""
+
+    def telling() -> set[str]:
+        found = asked(host, "query?query=rate(app_gunicorn_request_duration_seconds_count[1m])>0")["result"]
+        return {entry["metric"]["instance"] for entry in found}
+
+    until(lambda: telling() == set(inventory.groups["appservers"]), "requests of each application server")
+
+
 def test_every_host_of_the_inventory_is_on_the_pages(host: Host, inventory) -> None:
     shown = {entry["metric"]["instance"] for entry in asked(host, "query?query=webstack:host:info")["result"]}
     assert shown == set(inventory.hostvars)
