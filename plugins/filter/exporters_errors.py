@@ -25,7 +25,8 @@ seealso:
 EXAMPLES = r"""
 errors: >-
   {{ {'listen': {'exporters_node_web_listen_address': 'lb1'}, 'collectors': {}, 'arguments': {},
-      'statsd': '127.0.0.1:9125', 'endpoint': '', 'interval': '15s', 'memory_max': '64M'} | foobar.webstack.exporters_errors }}
+      'statsd': '127.0.0.1:9125', 'endpoint': '', 'interval': '15s', 'memory_max': '64M'}
+     | foobar.webstack.exporters_errors }}
 # => ['exporters_node_web_listen_address is "lb1"; give an address and a port, such as 127.0.0.1:9100 or [::1]:9100.']
 """
 
