@@ -172,4 +172,5 @@ def test_an_error_is_logged_without_the_query(loaded: Callable[..., dict[str, An
 
 def test_nobody_logs_where_it_is_off(loaded: Callable[..., dict[str, Any]], worker: Worker) -> None:
     loaded(appserver_access_log=False)["post_worker_init"](worker)
-    assert not hasattr(worker.log, "access")
+    of_wsgi(worker, "/")
+    assert worker.said == ["gunicorn's own line"]
