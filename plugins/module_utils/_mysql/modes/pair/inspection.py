@@ -83,7 +83,7 @@ def inspect(
         acknowledged=status.get("rpl_semi_sync_source_status") == "ON"
         and int(status.get("rpl_semi_sync_source_clients", 0)) > 0,
         refused=refused,
-        blockers=(*lock_holders(old, longer_than=lock_timeout), *_open_transactions(old, max_transaction)),
+        blockers=(*lock_holders(old, longer_than=lock_timeout), *open_transactions(old, max_transaction)),
         versions=(here["version"], there["version"]),
     )
 
@@ -136,7 +136,8 @@ def _variables(server: Queries) -> dict[str, str]:
     return {row["Variable_name"]: row["Value"] for row in server.rows("SHOW GLOBAL VARIABLES")}
 
 
-def _open_transactions(server: Queries, seconds: int) -> list[Reason]:
+def open_transactions(server: Queries, seconds: int) -> list[Reason]:
+    """Those that have written and are open for longer."""
     return [
         reason(
             Code.OPEN_TRANSACTION,
