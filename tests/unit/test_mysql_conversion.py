@@ -153,20 +153,23 @@ def test_it_is_converted_under_writes(target: str) -> None:
     steps = play(world, target)
     is_whole(world, target)
     assert len(world.acknowledged) > 30
-    assert steps == {
-        GROUP: [
-            "begin the group with db1, which takes the writes",
-            "let db2 join the group",
-            "let the commits of db1 wait for no replica, but for the group",
-            "let db3 join the group",
-        ],
-        PAIR: [
-            "let db2 leave the group, and replicate from db1",
-            "let the commits of db1 wait for a replica",
-            "let db3 leave the group, and replicate from db1",
-            "end the group of db1 alone, which goes on taking the writes",
-        ],
-    }[target]
+    assert (
+        steps
+        == {
+            GROUP: [
+                "begin the group with db1, which takes the writes",
+                "let db2 join the group",
+                "let the commits of db1 wait for no replica, but for the group",
+                "let db3 join the group",
+            ],
+            PAIR: [
+                "let db2 leave the group, and replicate from db1",
+                "let the commits of db1 wait for a replica",
+                "let db3 leave the group, and replicate from db1",
+                "end the group of db1 alone, which goes on taking the writes",
+            ],
+        }[target]
+    )
     assert play(world, target) == []
 
 
@@ -216,7 +219,9 @@ def test_it_is_resumed_wherever_it_was_interrupted(target: str, then: str, alone
 @given(
     st.sampled_from([GROUP, PAIR]),
     st.lists(
-        st.tuples(st.booleans(), st.booleans(), st.dictionaries(st.integers(0, 120), st.sampled_from(FAULTS), max_size=3)),
+        st.tuples(
+            st.booleans(), st.booleans(), st.dictionaries(st.integers(0, 120), st.sampled_from(FAULTS), max_size=3)
+        ),
         max_size=5,
     ),
 )

@@ -222,7 +222,10 @@ class Conversion:
         self._note_gap(found, began)
 
     def _open(self, found: Found) -> None:
-        """The leader left its group, and was closed then, or after a restart: all others follow it."""
+        """The leader was closed in its group, or has left it, and all others follow it."""
+        if found.present:
+            self._run(self.own, (Statement(ALLOW_WRITES),))
+            return
         self._run(self.own, (Statement(FORBID_WRITES_BUT_FOR_ROOT),))
         self._record(found)
         self._forget_group(self.own)

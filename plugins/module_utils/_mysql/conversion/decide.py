@@ -100,20 +100,26 @@ def decide(target: str, servers: Sequence[Found], *, endpoints: bool = False, un
 
 
 def _unsettled(servers: Sequence[Found], writing: Sequence[Found]) -> Decision | None:
-    """Why it cannot be told who takes the writes."""
+    """What to do, or why nothing, where it is not simply one server that takes the writes, or none in any group."""
     if len(writing) > 1:
         return Decision(refusals=(reason(Code.TWO_PRIMARIES, hosts=[each.name for each in writing]),))
-    for each in servers:
-        if each.present and not (each.view and each.view.majority):
+    members = [each for each in servers if each.present]
+    for each in members:
+        if not (each.view and each.view.majority):
             return Decision(refusals=(reason(Code.MINORITY, host=each.name),), waits=True)
-        if each.present and not writing:
-            return Decision(refusals=(reason(Code.ELECTS),), waits=True)
-        if each.leads and each.view and each.view.unreachable:
+        if each.leads and each.view.unreachable:
             return Decision(refusals=(reason(Code.SUSPECTS, hosts=each.view.unreachable),), waits=True)
-    for each in servers:
-        if each.present and each.view and each.view.primary != writing[0].server_uuid:
+        if writing and each.view.primary != writing[0].server_uuid:
             return Decision(refusals=(reason(Code.APART, host=each.name, primary=writing[0].name),), waits=True)
+    if members and not writing:
+        closed = next((each for each in members if each.closed), None)
+        # Closed by a run that ended then. A member that was elected a moment ago opens by itself, too.
+        return Decision(closed.name, (Todo(Step.OPEN, closed.name),)) if closed else _electing()
     return None
+
+
+def _electing() -> Decision:
+    return Decision(refusals=(reason(Code.ELECTS),), waits=True)
 
 
 def _closed(target: str, servers: Sequence[Found], *, endpoints: bool, unfit: Sequence[str]) -> Decision:

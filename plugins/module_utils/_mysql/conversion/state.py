@@ -62,6 +62,11 @@ class Found:
         """Whether it takes writes as the primary of a group."""
         return bool(self.view and self.view.leads) and self.writable
 
+    @property
+    def closed(self) -> bool:
+        """Whether it is the primary of a group, has applied everything, and takes no writes all the same."""
+        return bool(self.view and self.view.leads) and not self.writable and self.held <= self.executed
+
     def follows(self, other: Found) -> bool:
         """Whether it is a replica of the other one, and in no group."""
         return self.channel and self.source_uuid == other.server_uuid and not self.present
