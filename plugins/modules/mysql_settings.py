@@ -50,6 +50,11 @@ options:
       - An option that is no variable, and so cannot be asked for, takes a restart unless it stands there with the same
         value, or the server was started with the file.
     type: path
+  group_replication:
+    description:
+      - Whether the plugin of group replication is loaded, at runtime and with what the configuration files say of it,
+        or unloaded. Not looked at if not given.
+    type: bool
 seealso:
   - module: foobar.webstack.mysql_replica
 """
@@ -92,6 +97,8 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql import plugin
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.execution import execute
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import (
     LOGIN_OPTIONS,
     Server,
@@ -188,6 +195,22 @@ def reload_tls(server: Server, wanted: dict[str, Any]) -> None:
         ) from error
 
 
+def change_plugin(server: Server, running: dict[str, str], module: AnsibleModule) -> list[str]:
+    """Load group replication, or unload it; the statements."""
+    wanted = module.params["group_replication"]
+    if wanted is None:
+        return []
+    statements = plugin.change(
+        load=wanted,
+        loaded=plugin.PLUGIN in server.plugins(),
+        components=[str(row["urn"]) for row in server.rows(plugin.COMPONENTS)],
+        read_only=running["super_read_only"] == "ON",
+    )
+    if not module.check_mode and (failure := execute(server, statements)):
+        raise ServerError(0, f"{failure.statement}: {failure.error}") from failure.error
+    return [str(statement) for statement in statements]
+
+
 def run(module: AnsibleModule) -> None:
     """Compare, change, report."""
     wanted = module.params["variables"]
@@ -197,13 +220,16 @@ def run(module: AnsibleModule) -> None:
     if reason:
         module.fail_json(msg=f"{reason}.")
 
+    loading = change_plugin(server, running, module)
+    if loading and not module.check_mode:
+        running = server.variables()
     found = differences(wanted, running)
     in_force = started_with(server, module.params["config_file"])
     settled = known(found, module.params["config_file"], module.params["applied_file"])
     found = [one for one in found if not one.is_option or not (in_force or one.name in settled)]
     stale: list[Difference] = []
     waiting = [difference for difference in found if difference.needs_restart]
-    statements = []
+    statements = loading
     if not waiting or in_force:
         server.rows(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
         for difference in found:
@@ -241,7 +267,7 @@ def run(module: AnsibleModule) -> None:
         found = [d for d in found if d in waiting or after.get(d.name) != d.running]
     found += stale
     module.exit_json(
-        changed=bool(found),
+        changed=bool(found or loading),
         restart_required=[difference.name for difference in waiting],
         statements=statements,
         diff={
@@ -258,6 +284,7 @@ def main() -> None:
             "variables": {"type": "dict", "required": True},
             "config_file": {"type": "path", "required": True},
             "applied_file": {"type": "path"},
+            "group_replication": {"type": "bool"},
             **LOGIN_OPTIONS,
         },
         supports_check_mode=True,

@@ -107,6 +107,10 @@ class Conversion:
     def leader(self) -> Queries:
         return self.servers[self.own]
 
+    def takes_writes(self, name: str) -> bool:
+        """When it was looked at last."""
+        return self._found[name].writable
+
     def look(self) -> Decision:
         """What is left to be done. ReasonError where nothing may be."""
         deadline = self.clock() + self.timeout

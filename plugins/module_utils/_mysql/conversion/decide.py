@@ -138,7 +138,7 @@ def _closed(target: str, servers: Sequence[Found], *, endpoints: bool, unfit: Se
     whole = not leader.channel and everything <= leader.executed and all(each.follows(leader) for each in others)
     if target == PAIR and whole:
         return Decision(leader.name, (Todo(Step.OPEN, leader.name),))
-    if leader.view is None:
+    if target == PAIR and leader.view is None:
         return Decision(leader.name, refusals=(reason(Code.NO_PLUGIN, host=leader.name),))
     # What it has received in a group that has ended it applies when it begins one.
     begin = Todo(Step.BEGIN, leader.name)

@@ -48,7 +48,7 @@ def observe(name: str, server: Queries) -> Found:
         view=view,
         channel=channel is not None,
         source_uuid=(channel["source_uuid"] or "") if channel else "",
-        running=bool(channel) and channel["receiver"] == "ON" and channel["applier"] == "ON",
+        running=channel is not None and channel["receiver"] == "ON" and channel["applier"] == "ON",
         remains=bool(int(row["remains"])),
         executed=GtidSet.parse(one_line(row["executed"])),
         received=GtidSet.parse(one_line(channel["received"] or "")) if channel else GtidSet(),
