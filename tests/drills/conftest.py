@@ -112,36 +112,37 @@ def descendants(process: int) -> list[int]:
     return found[1:]
 
 
+def killed_when(begins: Callable[[int, str], bool], inventory: str, playbook: str, *options: str) -> str:
+    """Run a playbook and kill it at a task. `begins` gets how many tasks have done something, and the line of the next.
+
+    Gives that line, or nothing where the playbook came to its end before.
+    """
+    command = ["ansible-playbook", f"playbooks/{playbook}", "-i", inventory, *options]
+    # With those that are skipped, a task is named when it begins and not when it first has a result.
+    environment = os.environ | {"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        done, worked = 0, False
+        for line in process.stdout:
+            # What was skipped on all hosts is no boundary of its own.
+            worked = worked or line.startswith(("ok: ", "changed: ", "included: "))
+            if line.startswith("TASK ["):
+                done, worked = done + worked, False
+            if begins(done, line):
+                # Its workers are in sessions of their own, and would go on. Nobody starts another one meanwhile.
+                process.send_signal(signal.SIGSTOP)
+                for one in [*descendants(process.pid), process.pid]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(one, signal.SIGKILL)
+                return line.strip()
+    return ""
+
+
 @pytest.fixture
 def killed_at(inventory) -> Callable[..., str]:
-    """Run a playbook and kill it when so many tasks have done something: ``killed_at(3, "rejoin.yml")``.
-
-    Gives the name of the task that was beginning, or nothing where the playbook came to its end before.
-    """
-
-    def run(number: int, playbook: str, *options: str) -> str:
-        command = ["ansible-playbook", f"playbooks/{playbook}", "-i", inventory.path, *options]
-        # With those that are skipped, a task is named when it begins and not when it first has a result.
-        environment = os.environ | {"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
-        with subprocess.Popen(
-            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as process:
-            done, worked = 0, False
-            for line in process.stdout:
-                # What was skipped on all hosts is no boundary of its own.
-                worked = worked or line.startswith(("ok: ", "changed: ", "included: "))
-                if line.startswith("TASK ["):
-                    done, worked = done + worked, False
-                if done == number:
-                    # Its workers are in sessions of their own, and would go on. Nobody starts another one meanwhile.
-                    process.send_signal(signal.SIGSTOP)
-                    for one in [*descendants(process.pid), process.pid]:
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(one, signal.SIGKILL)
-                    return line.strip()
-        return ""
-
-    return run
+    """Run a playbook and kill it when so many tasks have done something: ``killed_at(3, "rejoin.yml")``."""
+    return lambda number, *command: killed_when(lambda done, _line: done == number, inventory.path, *command)
 
 
 @pytest.fixture(scope="session")
@@ -244,6 +245,10 @@ class Copy:
     def play(self, playbook: str, *options: str) -> Run:
         """Run a playbook on the copy, whichever way it ends."""
         return run_playbook(playbook, str(self.folder), *options)
+
+    def killed_at(self, task: str, playbook: str) -> bool:
+        """Run a playbook on the copy and kill it when this task begins; whether it came so far."""
+        return bool(killed_when(lambda _done, line: line.startswith(f"TASK [{task}"), str(self.folder), playbook))
 
     def converge(self, *playbooks: str) -> None:
         """Run playbooks that have to go well."""
