@@ -11,7 +11,7 @@ description:
   - Refuses where a host cannot be asked, or another verb is at work.
   - A rollback goes to the release that has served last on all hosts and that nobody went back from, or to the one that
     is asked for, if that has served. One that was interrupted goes on.
-positional: locks, application
+positional: locks, application, goes_back, asked
 options:
   _input:
     description: Results of M(foobar.webstack.app_release_info) by host, failures included.

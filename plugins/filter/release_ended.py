@@ -9,7 +9,7 @@ short_description: How a deployment has ended on its hosts
 author: The foobar.webstack maintainers
 description:
   - Tells on which host it failed, and on which what served before serves again.
-positional: staged, live, back
+positional: staged, live, back, goes_back
 options:
   _input:
     description: Hosts on which the release was to go live.

@@ -128,6 +128,7 @@ NO_VARIABLES = {
     "dns_acme",
     "dns_signing",
     "dns_transfer",
+    "monitoring_page",
     "mysql_application",
     "mysql_clone",
     "mysql_migration",

@@ -7,18 +7,13 @@ wrong, and that a run which has ended anywhere is followed by one that comes to 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.beginnings import Beginning
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.conversion import decide as module
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.conversion.convert import Code as Failure
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.conversion.convert import Conversion
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.conversion.decide import Code, Step, decide
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.conversion.observe import observe
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.conversion.state import GROUP, PAIR, Found
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.conversion.state import GROUP, PAIR
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.epoch import Epoch
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import MemberState, View
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.group import MemberState
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.gtid import GtidSet
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group import reopen as joining
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.group.state import Account
@@ -27,7 +22,6 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.modes.pair.
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import ReasonError
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import ServerError
 from converting import NAMES, Fake, KilledError, World
-from group_views import A, B, view
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
