@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.urls import open_url
 from ansible.plugins.action import ActionBase
 from ansible_collections.foobar.webstack.plugins.module_utils._release.credentials import redacted, without_accounts
@@ -102,7 +101,9 @@ class ActionModule(ActionBase):
                 sent = self._sent(self._packed_source(options).tarball())
                 result.update(self._module({**arguments, "archive": sent}, task_vars))
         except SourceError as error:
-            raise AnsibleActionFail(redacted(f"source of the application {arguments.get('name')}: {error}.")) from None
+            # Not raised: who asks several hosts (failed_when) goes on.
+            message = redacted(f"source of the application {arguments.get('name')}: {error}.")
+            return {**result, "failed": True, "msg": message}
         return result
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
