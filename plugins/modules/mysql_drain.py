@@ -14,6 +14,9 @@ author: The foobar.webstack maintainers (!UNKNOWN)
 description:
   - A replica stops to replicate, a member leaves its group. Where a proxy asks P(foobar.webstack.mysql_endpoint#role)
     whom to read from, its clients go elsewhere by that, and are waited for. Then the server is stopped.
+  - Whoever starts it until O(state=started), such as the script of a package, starts it without network, replication
+    and binary log. The packages of Debian and Ubuntu change an account while they are configured, and in the binary log
+    that would be a transaction that no other server has.
   - A server that takes writes is refused, unless O(primary).
   - Until O(state=back) a mark on the host says that it was taken out on purpose.
 attributes:
@@ -135,6 +138,8 @@ def drain(module: AnsibleModule) -> Drain:
         server=Server.local(params["login_unix_socket"], params["login_user"], SECONDS_TO_LEAVE),
         control=control,
         runs_old_file=lambda: service.runs_old_file(service.process(_process.run, unit)),
+        silence=service.silence,
+        unsilence=service.unsilence,
         leave=LEAVES[params["mode"]],
         of_primary=params["primary"],
         patience=params["patience"],
@@ -163,8 +168,9 @@ def run(module: AnsibleModule, out: Drain) -> dict[str, Any]:
         return {**found, "clients": out.stop(), "changed": running or marked, "statements": out.statements}
     if check:
         return {**found, "changed": not running}
-    again = out.runs_old_file()
-    return {**found, "version": out.start(), "changed": not running or again}
+    process = service.process(_process.run, params["service"])
+    version = out.start()
+    return {**found, "version": version, "changed": process != service.process(_process.run, params["service"])}
 
 
 def main() -> None:

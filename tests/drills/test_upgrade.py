@@ -98,7 +98,7 @@ def test_without_a_backup_that_was_tried_nothing_begins(offered, databases, play
     running = starts(databases)
     refused = play("upgrade_mysql.yml", *NOW)
     assert not refused.succeeded
-    assert "nobody has tried to restore the last backup" in refused.said
+    assert "Nobody has tried to restore the last backup" in refused.said
     assert f"On {backed_up}, as root, run mysql-backup verify --now" in refused.said
     assert (starts(databases), databases.broken()) == (running, [])
 

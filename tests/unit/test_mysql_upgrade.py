@@ -441,8 +441,18 @@ class Server:
 class Unit:
     """A service."""
 
-    def __init__(self, old: Iterator[bool] | None = None, fails: str = "") -> None:
+    def __init__(self, old: Iterator[bool] | None = None, fails: str = "", silent: bool = False) -> None:
         self.old, self.fails, self.did = old or iter([False, False]), fails, list[str]()
+        self.silent = silent
+
+    def silence(self) -> bool:
+        assert self.did[-1:] == ["stop"], "the server that runs would not hear of it, and one that crashes would"
+        self.silent = True
+        return True
+
+    def unsilence(self) -> bool:
+        was, self.silent = self.silent, False
+        return was
 
     def control(self, verb: str) -> str:
         self.did.append(verb)
@@ -450,7 +460,7 @@ class Unit:
 
     def drain(self, server: Any, **options: Any) -> Drain:
         given = {"leave": LEAVE, "patience": 5.0, **options}
-        return Drain(server, self.control, lambda: next(self.old), **given)
+        return Drain(server, self.control, lambda: next(self.old), self.silence, self.unsilence, **given)
 
 
 @pytest.mark.parametrize(("leave", "statement"), [(LEAVE, "STOP REPLICA"), (LEAVE_GROUP, "STOP GROUP_REPLICATION")])
@@ -460,6 +470,7 @@ def test_a_server_leaves_before_it_is_stopped(leave: Sequence[Any], statement: s
     assert unit.drain(server, leave=leave).stop() == 0
     assert server.said == [statement, "close"]
     assert unit.did == ["stop"]
+    assert unit.silent
 
 
 def test_clients_that_do_not_go_are_counted() -> None:
@@ -503,6 +514,13 @@ def test_a_server_that_runs_an_older_program_is_restarted() -> None:
     again, fine = Unit(iter([True, False])), Unit()
     assert again.drain(Server()).start() == fine.drain(Server()).start() == "9.7.5"
     assert (again.did, fine.did) == (["stop", "start"], ["start"])
+
+
+def test_what_a_package_has_started_is_restarted() -> None:
+    """It has no binary log. Red where it is taken for the server that was to be started."""
+    unit = Unit(silent=True)
+    unit.drain(Server()).start()
+    assert (unit.did, unit.silent) == (["stop", "start"], False)
 
 
 @pytest.mark.parametrize(

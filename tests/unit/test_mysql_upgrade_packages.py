@@ -242,6 +242,18 @@ def test_the_mark_stays_until_the_server_is_back(tmp_path: Path) -> None:
     assert not service.mark_back(mark)
 
 
+def test_whoever_starts_the_server_meanwhile_writes_no_binary_log(tmp_path: Path) -> None:
+    """The last file of the folder wins; where there is none, nothing reads it."""
+    quiet = str(tmp_path / "zz-webstack-upgrade.cnf")
+    assert service.silence(quiet)
+    assert not service.silence(quiet)
+    assert "\nskip_log_bin\n" in Path(quiet).read_text()
+    assert service.unsilence(quiet)
+    assert not service.unsilence(quiet)
+    assert not service.silence(str(tmp_path / "nowhere" / "zz.cnf"))
+    assert sorted(["webstack.cnf", "webstack-initial.cnf", Path(service.QUIET).name])[-1] == Path(service.QUIET).name
+
+
 def test_what_would_run_is_asked_for_its_version() -> None:
     assert service.installed_version(Host(version=VERSION)) == "9.7.5-1"
     assert service.installed_version(Host()) == ""

@@ -45,6 +45,10 @@ class Drain:
     """Start or stop the unit (the verb); why that failed, or nothing."""
     runs_old_file: Callable[[], bool]
     """Whether the program that runs was replaced since."""
+    silence: Callable[[], bool]
+    """Have whoever starts the server, such as a package's script, write nothing to its binary log."""
+    unsilence: Callable[[], bool]
+    """Take that back; whether it was so."""
     leave: Sequence[Statement]
     """How it leaves its pair or group."""
     of_primary: bool = False
@@ -69,11 +73,15 @@ class Drain:
         self.server.close()
         if error := self.control("stop"):
             raise ReasonError(reason(Code.UNIT, verb="stopped", error=error))
+        self.silence()
         return clients
 
     def start(self) -> str:
-        """Start, and wait for an answer; the version. ReasonError where that fails."""
-        if self.runs_old_file() and (failed := self.control("stop")):
+        """Start, and wait for an answer; the version. ReasonError where that fails.
+
+        What packages have started meanwhile is stopped first: it writes no binary log.
+        """
+        if (self.unsilence() or self.runs_old_file()) and (failed := self.control("stop")):
             raise ReasonError(reason(Code.UNIT, verb="stopped", error=failed))
         if failed := self.control("start"):
             raise ReasonError(reason(Code.UNIT, verb="started", error=failed))

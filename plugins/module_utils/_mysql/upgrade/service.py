@@ -1,4 +1,4 @@
-"""The server's unit: whether it runs what is installed, and the mark of a server that was taken out on purpose."""
+"""The server's unit: whether it runs what is installed, and what lies on a host whose server is out for its upgrade."""
 
 from __future__ import annotations
 
@@ -11,6 +11,35 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade.pac
 
 MARK = f"{DIRECTORY}/out-for-upgrade"
 """There while a server is out for its upgrade: a run that was interrupted is known by it, and goes on there."""
+
+QUIET = "/etc/mysql/mysql.conf.d/zz-webstack-upgrade.cnf"
+"""Read after all others while the packages are upgraded."""
+
+QUIET_OPTIONS = """# Written by Ansible (foobar.webstack.mysql_drain), and removed by it before the server is started.
+# The packages' scripts run mysqld with statements of their own, such as ALTER USER of debian-sys-maint. Written to the
+# binary log, that would be a transaction that no other server has, and this one could not replicate any more.
+[mysqld]
+skip_log_bin
+skip_networking = ON
+skip_replica_start = ON
+"""
+
+
+def silence(path: str = QUIET) -> bool:
+    """Have mysqld write, hear and fetch nothing, whoever starts it; whether it did before."""
+    if os.path.exists(path) or not os.path.isdir(os.path.dirname(path)):
+        return False
+    Path(path).write_text(QUIET_OPTIONS, encoding="utf-8")
+    os.chmod(path, 0o644)
+    return True
+
+
+def unsilence(path: str = QUIET) -> bool:
+    """Take that back; whether it was so."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+        return True
+    return False
 
 
 def is_out(mark: str = MARK) -> bool:
