@@ -291,7 +291,7 @@ class World:
     """Given so far, by UUID."""
     epochs: dict[Transaction, tuple[int, str]] = field(default_factory=dict)
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """What goes wrong at which statement: `kill`, `before`, `after`, `crash`, `restart` or `sent`, and of which host."""
+    """What goes wrong at which statement, and of which host: `kill`, `before`, `after`, `crash`, `restart`, `sent`."""
     count: int = -1
     now: float = 0.0
     alone: bool = False
