@@ -52,8 +52,8 @@ options:
     type: path
   group_replication:
     description:
-      - Whether the plugin of group replication is loaded, at runtime and with what the configuration files say of it,
-        or unloaded. Not looked at if not given.
+      - Whether the plugin of group replication is loaded while the server runs, or unloaded. Not looked at if not given.
+      - What else takes a restart of a group's member is set at runtime then; the server must be in no group.
     type: bool
 seealso:
   - module: foobar.webstack.mysql_replica
@@ -111,6 +111,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.variables i
     differences,
     options,
     tls_differences,
+    waits_for_restart,
 )
 
 LOCK_SECONDS = 30
@@ -228,7 +229,9 @@ def run(module: AnsibleModule) -> None:
     settled = known(found, module.params["config_file"], module.params["applied_file"])
     found = [one for one in found if not one.is_option or not (in_force or one.name in settled)]
     stale: list[Difference] = []
-    waiting = [difference for difference in found if difference.needs_restart]
+    # Of a plugin that is loaded while the server runs, no configuration file is read.
+    group_stopped = bool(module.params["group_replication"])
+    waiting = [difference for difference in found if waits_for_restart(difference, group_stopped=group_stopped)]
     statements = loading
     if not waiting or in_force:
         server.rows(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")

@@ -9,6 +9,7 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.variables i
     literal,
     options,
     tls_differences,
+    waits_for_restart,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,3 +130,20 @@ def test_what_is_an_option_alone(name: str, option: bool) -> None:
 def test_options_of_a_file() -> None:
     text = '# comment\n[mysqld]\nport = 3306\nloose_rpl-semi = ON\ndefault_time_zone = "+02:00"\n'
     assert options(text) == {"port": "3306", "rpl_semi": "ON", "default_time_zone": '"+02:00"'}
+
+
+@pytest.mark.parametrize(
+    ("name", "running", "group_stopped", "waits"),
+    [
+        ("group_replication_group_name", "", True, False),
+        ("group_replication_group_name", "", False, True),
+        ("group_replication_group_name", None, True, True),
+        ("server_id", "1", True, True),
+        ("max_connections", "151", False, False),
+    ],
+)
+def test_a_group_that_is_stopped_takes_its_settings_without_a_restart(
+    name: str, running: str | None, group_stopped: bool, waits: bool
+) -> None:
+    """Unless its plugin is not loaded."""
+    assert waits_for_restart(Difference(name, running, "2"), group_stopped=group_stopped) is waits

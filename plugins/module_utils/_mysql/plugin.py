@@ -18,7 +18,7 @@ COMPONENTS = "SELECT component_urn AS urn FROM mysql.component WHERE component_u
 """What belongs to it, and would not load without."""
 
 LOAD = (
-    # Takes its settings from the configuration files.
+    # With the defaults of its settings. It does not start: for that it lacks the group's name, which its log says.
     Statement(f"INSTALL PLUGIN {PLUGIN} SONAME '{PLUGIN}.so'"),
     Statement("SET SESSION sql_log_bin = 0"),
     Statement(f"DELETE FROM mysql.plugin WHERE name = '{PLUGIN}'"),  # noqa: S608

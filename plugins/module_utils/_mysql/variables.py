@@ -97,6 +97,12 @@ def differences(wanted: Mapping[str, Value], running: Mapping[str, str]) -> list
     return found
 
 
+def waits_for_restart(difference: Difference, *, group_stopped: bool) -> bool:
+    """Whether a variable gets its value only with a restart. `group_stopped`: or with the next start of the group."""
+    settable = difference.running is not None and difference.name.startswith("group_replication_")
+    return difference.needs_restart and not (group_stopped and settable)
+
+
 def options(text: str) -> dict[str, str]:
     """What a configuration file says, by option."""
     found = (_OPTION.fullmatch(line) for line in text.splitlines())
