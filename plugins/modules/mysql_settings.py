@@ -52,7 +52,7 @@ options:
     type: path
   group_replication:
     description:
-      - Whether the plugin of group replication is loaded while the server runs, or unloaded. Not looked at if not given.
+      - Whether the plugin of group replication is loaded while the server runs, or unloaded. If not given, neither.
       - What else takes a restart of a group's member is set at runtime then; the server must be in no group.
     type: bool
 seealso:
