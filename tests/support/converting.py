@@ -56,6 +56,8 @@ class Fake:
     """Received in the group."""
     source: str = ""
     running: bool = False
+    cut_off: bool = False
+    """Whether it has yet to connect again."""
     channels: set[str] = field(default_factory=set)
     """What is left of a group, or is in use."""
     plugin: bool = True
@@ -89,7 +91,7 @@ class Fake:
         return max((self.world.epochs[each] for each in self.data if each in self.world.epochs), default=None)
 
     def fetches_from(self, other: Fake) -> bool:
-        return self.up and other.up and self.running and self.source == other.name
+        return self.up and other.up and self.running and self.source == other.name and not self.cut_off
 
     def value(self, expression: str, values: Sequence[Any] = ()) -> Any:
         return self.rows(f"SELECT {expression} AS value", values)[0]["value"]
@@ -134,11 +136,11 @@ class Fake:
                 assert not self.super_read_only, "a server that is read-only cannot write it down"
                 number = self.epoch[0] + 1 if self.epoch else 1
                 self.world.epochs[self.world.commit(self)] = (number, values[0])
-            case ["STOP", "REPLICA"]:
+            case ["STOP", "REPLICA", *_]:
                 self.running = False
             case ["START", "REPLICA"]:
                 assert self.source, "START REPLICA without a source is an error"
-                self.running = True
+                self.running, self.cut_off = True, False
             case ["RESET", "REPLICA", "ALL", "FOR", "CHANNEL", channel]:
                 self.reset(values[0] if values else channel.strip("'"))
             case ["CHANGE", "REPLICATION", "SOURCE", *_, "CHANNEL", "'group_replication_recovery'"]:
@@ -344,6 +346,7 @@ class World:
             source = self.hosts.get(each.source)
             if source and each.fetches_from(source):
                 each.relay |= source.data
+            each.cut_off = False
 
     def write(self) -> None:
         """The application writes, and is told so or waits."""
@@ -412,10 +415,12 @@ class World:
             elected.read_only = elected.super_read_only = False
 
     def leave(self, host: Fake) -> None:
-        """In order."""
+        """In order. Whoever fetches from it is cut off, and connects again after a while."""
         host.read_only = host.super_read_only = True
         host.state = MemberState.OFFLINE
         if host.inside:
+            for each in self.hosts.values():
+                each.cut_off = each.cut_off or each.source == host.name
             self.members.remove(host.name)
             self.elect()
 

@@ -166,9 +166,9 @@ def test_it_is_converted_under_writes(target: str) -> None:
                 "let db3 join the group",
             ],
             PAIR: [
-                "let db2 leave the group, and replicate from db1",
+                "let db2 replicate from db1, and be in no group",
                 "let the commits of db1 wait for a replica",
-                "let db3 leave the group, and replicate from db1",
+                "let db3 replicate from db1, and be in no group",
                 "end the group of db1 alone, which goes on taking the writes",
             ],
         }[target]

@@ -184,14 +184,19 @@ class Conversion:
 
     def _follow(self, found: Found) -> None:
         """Another server leaves the group, and replicates from the leader."""
-        name, server = found.name, self.servers[found.name]
+        name = found.name
+        if found.follows(self._found[self.own]):
+            # A leader that leaves its group cuts off whoever fetches from it. What was received stays.
+            self._run(name, (Statement("STOP REPLICA IO_THREAD"), Statement("START REPLICA")))
+            self._await_running(name)
+            return
         if found.present:
             self._see_that_it_leads()
         if found.present or found.state is MemberState.ERROR:
             self._run(name, LEAVE)
         self._run(name, (Statement(FORBID_WRITES),))
         # What it has received in the group and not applied yet it gets again.
-        again = observe(name, server)
+        again = observe(name, self.servers[name])
         if again.error:
             raise ReasonError(reason(Refusal.NO_ANSWER, host=name, error=again.error))
         self._let_leader_have(again)
@@ -199,11 +204,7 @@ class Conversion:
             self._run(name, FOLLOW_NOBODY)
         self._forget_group(name)
         self._run(name, (change_source(self.source.options), Statement("START REPLICA")))
-        self._await(
-            lambda: all(row["receiver"] == "ON" == row["applier"] for row in server.rows(RUNS)),
-            lambda: reason(Code.NOT_RUNNING, host=name, error=server.rows(RUNS)[0]["error"], seconds=self.timeout),
-        )
-        self._let_catch_up(name)
+        self._await_running(name)
 
     def _let_wait(self, found: Found) -> None:
         self._run(found.name, (Statement(SEMISYNC_SOURCE, ("ON",)),))
@@ -315,6 +316,15 @@ class Conversion:
             return bool(view and view.state is MemberState.ONLINE and view.majority)
 
         self._await(online, lambda: self._not_online(name))
+
+    def _await_running(self, name: str) -> None:
+        """And has what the leader had then."""
+        server = self.servers[name]
+        self._await(
+            lambda: all(row["receiver"] == "ON" == row["applier"] for row in server.rows(RUNS)),
+            lambda: reason(Code.NOT_RUNNING, host=name, error=server.rows(RUNS)[0]["error"], seconds=self.timeout),
+        )
+        self._let_catch_up(name)
 
     def _not_online(self, name: str) -> Reason:
         view = group.read(self.servers[name])

@@ -49,7 +49,7 @@ class Step(str, Enum):
 
     BEGIN = "begin the group with {host}, which takes the writes"
     JOIN = "let {host} join the group"
-    FOLLOW = "let {host} leave the group, and replicate from {leader}"
+    FOLLOW = "let {host} replicate from {leader}, and be in no group"
     WAIT = "let the commits of {host} wait for a replica"
     WAIT_NO_MORE = "let the commits of {host} wait for no replica, but for the group"
     ENDPOINTS = "tell what leads to the primary of the mode"
