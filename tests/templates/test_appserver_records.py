@@ -71,11 +71,13 @@ def of_wsgi(worker: Worker, path: str, status: Any = "200 OK") -> None:
 
 def of_asgi(loaded: dict[str, Any], worker: Worker, app: Any, scope: dict[str, Any]) -> None:
     """What uvicorn does: it makes the application and calls it."""
-    worker.config = SimpleNamespace(ssl_certfile=None, access_log=True, loaded_app=None)
+    worker.config = SimpleNamespace(ssl_certfile=None, loaded_app=None)
+    own = logging.getLogger("uvicorn.access")
+    own.handlers, own.propagate = [logging.NullHandler()], False
     worker.config.load = lambda: setattr(worker.config, "loaded_app", app)
     loaded["record_requests"](worker)
     worker.config.load()
-    assert worker.config.access_log is False, "uvicorn would log the query string, too"
+    assert not own.hasHandlers(), "uvicorn would log the query string, too"
 
     async def send(_message: dict[str, Any]) -> None:
         pass
@@ -135,6 +137,17 @@ def test_an_application_that_fails(loaded: Callable[..., dict[str, Any]], worker
     check(worker, path="/fails", status=500, seconds=0.0, bytes=0)
 
 
+def test_a_request_that_an_application_of_wsgi_fails(loaded: Callable[..., dict[str, Any]], worker: Worker) -> None:
+    """gunicorn answers in its place, and then knows the headers of the request itself alone."""
+    loaded()["record_requests"](worker)
+    request = SimpleNamespace(
+        headers=[("X-REQUEST-ID", "of-the-visitor"), ("TRACEPARENT", f"00-{TRACE}-{'1' * 16}-01")]
+    )
+    environ = {"REQUEST_METHOD": "GET", "RAW_URI": "/fails"}
+    worker.log.access(SimpleNamespace(status="500 Internal Server Error"), request, environ, timedelta())
+    check(worker, path="/fails", status=500, seconds=0.0, bytes=0)
+
+
 @pytest.mark.parametrize(("message", "status"), [("websocket.accept", 101), ("websocket.close", 403)])
 def test_a_websocket(loaded: Callable[..., dict[str, Any]], worker: Worker, message: str, status: int) -> None:
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
@@ -167,7 +180,15 @@ def test_an_error_is_logged_without_the_query(loaded: Callable[..., dict[str, An
     loaded(appserver_access_log=False)["post_worker_init"](worker)
     worker.log.error_log.error("Error handling request %s", f"/a?{SECRET}")
     worker.log.error_log.info("Booting worker with pid: %s", 12)
-    assert worker.said == ["Error handling request /a", "Booting worker with pid: 12"]
+    # uvicorn's, which have the same handlers.
+    uvicorn = logging.Logger("uvicorn.error")
+    uvicorn.handlers = worker.log.error_log.handlers
+    uvicorn.info('%s - "WebSocket %s" [accepted]', ("127.0.0.1", 1), f"/chat?{SECRET}")
+    assert worker.said == [
+        "Error handling request /a",
+        "Booting worker with pid: 12",
+        """('127.0.0.1', 1) - "WebSocket /chat" [accepted]""",
+    ]
 
 
 def test_nobody_logs_where_it_is_off(loaded: Callable[..., dict[str, Any]], worker: Worker) -> None:
