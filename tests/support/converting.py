@@ -450,6 +450,8 @@ class World:
             self.replicate()
 
     def check(self) -> None:
+        # By the mode of a pair a primary that was frozen, or is cut off, is the primary still.
+        assert self.mode == "group" or len(self.members) < 2, f"{self.members} elect, and it is not known"
         committing = [each.name for each in self.hosts.values() if each.commits]
         assert len(committing) < 2, f"{committing} take writes"
         for name in committing:

@@ -344,6 +344,18 @@ def test_somebody_else_leads_than_where_it_runs() -> None:
     assert caught.value.reasons[0].code is Failure.MOVED
 
 
+def test_nobody_leaves_the_group_whose_primary_is_gone() -> None:
+    """Red where the next primary is taken out of it, because it was a secondary when it was looked at."""
+    world = World.new(GROUP)
+    run = conversion(world, "db1", PAIR)
+    run.look()
+    world.leave(world.hosts["db1"])
+    with pytest.raises(ReasonError) as caught:
+        run._follow(run._found["db2"])
+    assert caught.value.reasons[0].code is Failure.MOVED
+    assert world.primary == "db2"
+
+
 def test_a_server_with_transactions_of_its_own_stays_where_it_is() -> None:
     for target in (GROUP, PAIR):
         world = World.new(OTHER[target])
