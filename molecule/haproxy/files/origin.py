@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""A web server that says who it is, and drops the connection of every request for /drop unanswered, but notes it.
+"""A web server that says who it is and which ids a request had.
+
+It drops the connection of every request for /drop unanswered, but notes it.
 
 So it does with /silent, where it says nothing for three seconds before.
 
@@ -34,6 +36,8 @@ class Handler(BaseHTTPRequestHandler):
         body = f"{self.headers.get('X-Forwarded-For')} {self.headers.get('X-Forwarded-Proto')}\n".encode()
         self.send_response(200)
         self.send_header("X-Origin", str(PORT))
+        for name in ("traceparent", "tracestate", "X-Request-ID"):
+            self.send_header(f"X-Got-{name}", str(self.headers.get(name)))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
