@@ -5,7 +5,6 @@ a folder of each database host: for apt, the packages' scripts and the order of 
 other. What it does not show is a new version that behaves differently.
 """
 
-import itertools
 import json
 import time
 
@@ -47,8 +46,8 @@ def offered(databases):
     """A newer version that every database host is offered. What is installed of it stays."""
     archived = "ls /srv/archive/mysql-server-core_* | sed 's/.*core_//; s/_[^_]*$//'"
     old = databases.on(databases.names[0]).check_output(archived)
-    has = set(versions(databases).values())
-    new = next(name for name in (f"{old}+drill{number}" for number in itertools.count(1)) if name not in has)
+    has = [int(version.rpartition("+drill")[2]) for version in versions(databases).values() if "+drill" in version]
+    new = f"{old}+drill{max(has, default=0) + 1}"
     for name in databases.names:
         databases.on(name).check_output("sh -c %s repack %s %s", REPACK, old, new)
     yield new
