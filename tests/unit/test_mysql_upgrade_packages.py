@@ -7,7 +7,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade import service
+from ansible_collections.foobar.webstack.plugins.module_utils import _process
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.server import Server, ServerError
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade import service, trial
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade.packages import Code as Held
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade.packages import (
     Offer,
     Package,
@@ -16,7 +20,10 @@ from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade.pac
     look,
     waiting,
 )
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade.path import Version
+from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade.preflight import Found
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.upgrade.trial import complaints, unpacked
+from ansible_collections.foobar.webstack.plugins.modules.mysql_upgrade_info import against, asked, backup
 from reading import read
 
 OLD, NEW = "9.7.4-2", "9.7.4-2+lab1"
@@ -259,3 +266,54 @@ def test_what_would_run_is_asked_for_its_version() -> None:
     assert service.installed_version(Host()) == ""
     assert service.process(Host(show="4711\n"), "mysql") == 4711
     assert service.process(Host(show=""), "mysql") == 0
+
+
+def offer(candidate: str, *refusals: Reason) -> Offer:
+    return Offer(NAMES, {"mysql-server": ("1", candidate)}, "1", candidate, refusals)
+
+
+def test_what_is_wrong_is_found_before_anything_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path, what apt says, and what the server has: red where the trial begins all the same."""
+    host = Host()
+    monkeypatch.setattr(_process, "run", host)
+    running = Version(9, 7, 4)
+    for found, why, said in (
+        (offer("9.7.3-1"), Found(), "9.7.3 is offered, and 9.7.4 runs"),
+        (offer("26.7.0-1"), Found(), "26.7.0 is offered in the place of 9.7.4"),
+        (offer("9.7.5-1"), Found(prepared=1), "1 distributed transactions are prepared"),
+        (offer("9.7.5-1", reason(Held.HELD, packages=["mysql-server"])), Found(), "mysql-server are held"),
+    ):
+        version, reasons = against(found, why, running)
+        assert read(reasons[0]).startswith(said)
+        assert version == str(Version.parse(found.candidate))
+    assert host.ran == []
+
+
+def test_what_the_new_server_says_of_itself_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And what it has no file of is in its way."""
+    monkeypatch.setattr(_process, "run", Packages(FILES, version=VERSION))
+    monkeypatch.setattr(trial, "HOME", tmp_path)
+    assert against(offer("9.7.5-1"), Found(), Version(9, 7, 4)) == ("9.7.5-1", [])
+    version, (why,) = against(offer("9.7.5-1"), Found(libraries=("component_audit.so",)), Version(9, 7, 4))
+    assert version == "9.7.5-1"
+    assert read(why).startswith("the packages of 9.7.5 have no component_audit.so")
+
+
+def test_nothing_is_tried_where_nothing_changes() -> None:
+    assert against(Offer(candidate=OLD), Found(), Version(9, 7, 4)) == ("", [])
+    assert against(offer("9.7.5-1"), Found(), None) == ("", []), "it is not known what runs"
+
+
+def test_a_server_that_does_not_answer_says_nothing() -> None:
+    class Silent(Server):
+        def rows(self, statement: str, values: object = ()) -> list[dict[str, object]]:
+            raise ServerError(2002, "nobody")
+
+    assert asked(Silent()) == ("", Found())
+
+
+def test_backups_are_asked_of_the_program_that_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_process, "run", Host(status='{"backup": {"ok": true}}'))
+    assert backup("/usr/local/sbin/mysql-backup") == {"backup": {"ok": True}}
+    monkeypatch.setattr(_process, "run", Host(status=(1, "", "it is broken")))
+    assert backup("/usr/local/sbin/mysql-backup") == {}

@@ -56,9 +56,9 @@ class Trial:
 
 
 @contextmanager
-def unpacked(run: Run, names: tuple[str, ...], options: Sequence[str], home: Path = HOME) -> Iterator[Trial]:
+def unpacked(run: Run, names: tuple[str, ...], options: Sequence[str], home: Path | None = None) -> Iterator[Trial]:
     """The new packages while the block lasts. `options` are of mysqld, beside the configuration."""
-    with tempfile.TemporaryDirectory(prefix="webstack-upgrade-", dir=home) as folder:
+    with tempfile.TemporaryDirectory(prefix="webstack-upgrade-", dir=home or HOME) as folder:
         # _apt, as which apt downloads, has to get in.
         os.chmod(folder, 0o711)  # noqa: S103
         yield _try(run, Path(folder), names, options)
