@@ -15,7 +15,7 @@ from ansible_collections.foobar.webstack.tests.drills.groups import Group
 from ansible_collections.foobar.webstack.tests.drills.load import Watch
 
 VERB = "convert_databases.yml"
-AIM = 3.0
+AIM = 5.0
 """Seconds without writes that are aimed at, in either direction."""
 
 
