@@ -26,6 +26,13 @@ def known(host: Host, text: str) -> bool:
     return text in found.stdout
 
 
+def acknowledged(host: Host, text: str) -> bool:
+    """Whether the sender's position, which it writes down once the other side has taken what it sent, is behind it."""
+    position = host.check_output("sed --quiet s/^LAST_CURSOR=//p %s", f"/var/lib/{UPLOAD}/state")
+    left = host.run("journalctl --quiet --output=cat --after-cursor=%s --grep=%s", position, text)
+    return bool(position) and text not in left.stdout
+
+
 def answer(host: Host, certificate: str) -> str:
     """What the host that collects answers to somebody with this certificate, or with none."""
     folder = f"/etc/webstack/tls/{certificate}"
@@ -58,10 +65,10 @@ def test_what_is_written_meanwhile_arrives_when_the_receiver_is_back(mon: Host, 
 
 
 def test_it_goes_on_where_it_was(mon: Host, web: Host) -> None:
-    """Nothing twice. Red where each start begins at the beginning."""
+    """What was taken is not sent again. Red where each start begins at the beginning."""
     first, second = uuid4().hex, uuid4().hex
     write(web, first)
-    until(lambda: known(mon, first), "the entry to arrive")
+    until(lambda: known(mon, first) and acknowledged(web, first), "the entry to be taken")
     web.run_expect([0], f"systemctl restart {UPLOAD}")
     write(web, second)
     until(lambda: known(mon, second), "the next one to arrive")
