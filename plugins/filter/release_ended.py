@@ -29,7 +29,7 @@ options:
     description: Results of M(foobar.webstack.app_switch) with C(state=returned), each with its host as C(item).
     type: list
     elements: dict
-    default: []
+    required: true
   goes_back:
     description: Whether it was a rollback.
     type: bool
@@ -37,7 +37,7 @@ options:
 """
 
 EXAMPLES = r"""
-ended: "{{ ready.hosts | foobar.webstack.release_ended(staged, live.results, back.results | default([])) }}"
+ended: "{{ ready.hosts | foobar.webstack.release_ended(staged, live.results, back.results) }}"
 """
 
 RETURN = r"""
@@ -67,7 +67,7 @@ def release_ended(
     hosts: Sequence[str],
     staged: Mapping[str, Mapping[str, Any]],
     live: Results,
-    back: Results = (),
+    back: Results,
     goes_back: bool = False,
 ) -> dict[str, Any]:
     """The end as data."""

@@ -45,7 +45,7 @@ def test_haproxy_has_servers_in_brackets(pair: tuple[str, str]) -> None:
     written, text = pair
     [server] = backend({"web1": {"ansible_host": written}})
     known = configuration([], [{"name": "web", "servers": [server]}], [], {})
-    [(_, lines)] = sections(known, ["GET"], default_alpn=True, ipv6=True)
+    [(_, lines)] = sections(known, ["GET"], default_alpn=True, ipv6=True, host="lb1")
     assert lines[-1].startswith(f"server web1 [{text}]:80 ")
 
 

@@ -221,7 +221,7 @@ HOSTS = {"web1": staged(), "web2": staged()}
 
 class TestEnded:
     def test_well(self) -> None:
-        found = release_ended(["web1", "web2"], HOSTS, [went("web1"), went("web2", seconds=2.06)])
+        found = release_ended(["web1", "web2"], HOSTS, [went("web1"), went("web2", seconds=2.06)], [])
         assert found["failures"] == []
         assert said(found["said"]) == "Release b serves on web1 and web2, in place of a. It took 2.1 s a host at most"
 
@@ -245,7 +245,7 @@ class TestEnded:
         assert codes(found["failures"]) == ["failed", "first"]
 
     def test_a_rollback_says_what_the_inventory_does(self) -> None:
-        found = release_ended(["web1"], {"web1": staged("a", "b")}, [went("web1", "a")], goes_back=True)
+        found = release_ended(["web1"], {"web1": staged("a", "b")}, [went("web1", "a")], [], goes_back=True)
         assert codes(found["said"]) == ["went_live", "stays_in_inventory"]
 
 
