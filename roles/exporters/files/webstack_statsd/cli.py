@@ -23,7 +23,7 @@ TOLD = 20
 
 def listener(listen: str) -> socket.socket:
     """The socket at an address with its port, such as 127.0.0.1:9125 or [::1]:9125."""
-    address, _, port = listen.rpartition(":")
+    address, _separator, port = listen.rpartition(":")
     family = socket.AF_INET6 if address.startswith("[") else socket.AF_INET
     found = socket.socket(family, socket.SOCK_DGRAM)
     found.bind((address.strip("[]"), int(port)))

@@ -85,7 +85,7 @@ class Metrics:
 
     def text(self, now: float) -> str:
         """All of it, and what was refused."""
-        lines = [line for _, metric in sorted(self.metrics.items()) for line in _text_of(metric, now)]
+        lines = [line for _name, metric in sorted(self.metrics.items()) for line in _text_of(metric, now)]
         name = "webstack_statsd_refused_total"
         lines += [f"# HELP {name} Lines that were not counted.", f"# TYPE {name} counter"]
         lines += [f'{name}{{reason="{reason}"}} {count}' for reason, count in self.refused.items()]
