@@ -102,7 +102,7 @@ def test_what_gunicorn_tells_arrives(run: Any, variables: Mapping[str, Any], cap
 
 
 def test_nobody_is_told_unless_asked(render_template: Any) -> None:
-    assert "statsd" not in render_template("appserver", "gunicorn.conf.py.j2", {"appserver_wsgi": "hello:app"})
+    assert "statsd_host" not in render_template("appserver", "gunicorn.conf.py.j2", {"appserver_wsgi": "hello:app"})
 
 
 def test_whoever_has_a_statsd_server_keeps_it(render_template: Any) -> None:
