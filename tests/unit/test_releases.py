@@ -225,6 +225,9 @@ class TestEnded:
         assert found["failures"] == []
         assert said(found["said"]) == "Release b serves on web1 and web2, in place of a. It took 2.1 s a host at most"
 
+    def test_a_dry_run_has_not_failed(self) -> None:
+        assert release_ended(["web1"], HOSTS, [{"item": "web1", "skipped": True}], [])["failures"] == []
+
     def test_where_it_failed_and_who_went_back(self) -> None:
         found = release_ended(
             ["web1", "web2"], HOSTS, [went("web1"), FAILED], [went("web1", "a"), went("web2", "a", changed=False)]

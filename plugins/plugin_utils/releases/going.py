@@ -73,8 +73,8 @@ def ended(
     *,
     goes_back: bool = False,
 ) -> Ended:
-    """`live` and `back`: the results of app_switch, an item a host, in order."""
-    failed = [result for result in live if "release" not in result]
+    """`live` and `back`: the results of app_switch, an item a host, in order. A dry run has skipped all of them."""
+    failed = [result for result in live if "release" not in result and not result.get("skipped")]
     if not failed:
         return Ended(said=tuple(_went(hosts, staged, live, goes_back)))
     reasons = [
@@ -104,7 +104,7 @@ def _is_ready(result: Result) -> bool:
 def _went(
     hosts: Sequence[str], staged: Mapping[str, Result], live: Sequence[Result], goes_back: bool
 ) -> Iterator[Reason]:
-    longest = round(max((float(result["seconds"]) for result in live), default=0), 1)
+    longest = round(max((float(result.get("seconds", 0)) for result in live), default=0), 1)
     for (release, previous), names in _groups(staged, hosts).items():
         if release == previous:
             yield reason(Code.RESTARTED, release=release, hosts=names, seconds=longest)
