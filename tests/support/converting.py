@@ -58,6 +58,8 @@ class Fake:
     running: bool = False
     cut_off: bool = False
     """Whether it has yet to connect again."""
+    known: bool = True
+    """Whether it knows of whom it receives, which it learns when it is connected."""
     channels: set[str] = field(default_factory=set)
     """What is left of a group, or is in use."""
     plugin: bool = True
@@ -70,6 +72,10 @@ class Fake:
     @property
     def uuid(self) -> str:
         return NAMES[self.name]
+
+    @property
+    def source_uuid(self) -> str:
+        return NAMES[self.source] if self.known else ""
 
     @property
     def inside(self) -> bool:
@@ -150,7 +156,7 @@ class Fake:
                 assert not self.running, "CHANGE REPLICATION SOURCE while it runs is an error"
                 assert not self.channels, "it is not said for which channel"
                 assert self.super_read_only, "a replica takes no writes"
-                self.source = values[0]
+                self.source, self.known = values[0], False
             case ["START", "GROUP_REPLICATION"]:
                 self.start_group()
             case ["STOP", "GROUP_REPLICATION"]:
@@ -182,7 +188,7 @@ class Fake:
                 [
                     {
                         "source_host": self.source,
-                        "source_uuid": NAMES[self.source],
+                        "source_uuid": self.source_uuid,
                         "receiver": running,
                         "applier": on[self.running],
                         "received": str(gtids(self.relay)),
@@ -198,7 +204,9 @@ class Fake:
             inspection.LOCK_HOLDERS: list,
             inspection.TRANSACTIONS: list,
             convert.CHANNELS: lambda: [{"name": each} for each in [*self.channels, *([""] if self.source else [])]],
-            convert.RUNS: lambda: [{"receiver": running, "applier": on[self.running], "error": ""}],
+            convert.RUNS: lambda: [
+                {"receiver": running, "applier": on[self.running], "uuid": self.source_uuid, "error": ""}
+            ],
             convert.ACKNOWLEDGED: lambda: [
                 {"Variable_name": "Rpl_semi_sync_source_status", "Value": on[self.semi_sync]},
                 {"Variable_name": "Rpl_semi_sync_source_clients", "Value": str(clients)},
@@ -346,6 +354,7 @@ class World:
             source = self.hosts.get(each.source)
             if source and each.fetches_from(source):
                 each.relay |= source.data
+                each.known = True
             each.cut_off = False
 
     def write(self) -> None:

@@ -54,7 +54,8 @@ COMMIT_SECONDS = 5
 OCCASION = "conversion"
 CHANNELS = "SELECT CHANNEL_NAME AS name FROM performance_schema.replication_connection_configuration"
 RUNS = (
-    "SELECT s.SERVICE_STATE AS receiver, a.SERVICE_STATE AS applier, s.LAST_ERROR_MESSAGE AS error"
+    "SELECT s.SOURCE_UUID AS uuid, s.SERVICE_STATE AS receiver, a.SERVICE_STATE AS applier,"
+    " s.LAST_ERROR_MESSAGE AS error"
     " FROM performance_schema.replication_connection_status s"
     " JOIN performance_schema.replication_applier_status a USING (CHANNEL_NAME) WHERE s.CHANNEL_NAME = ''"
 )
@@ -319,9 +320,12 @@ class Conversion:
 
     def _await_running(self, name: str) -> None:
         """And has what the leader had then."""
-        server = self.servers[name]
+        server, source = self.servers[name], self._found[self.own].server_uuid
         self._await(
-            lambda: all(row["receiver"] == "ON" == row["applier"] for row in server.rows(RUNS)),
+            # A receiver runs before it knows of whom it receives.
+            lambda: (
+                [(row["receiver"], row["applier"], row["uuid"]) for row in server.rows(RUNS)] == [("ON", "ON", source)]
+            ),
             lambda: reason(Code.NOT_RUNNING, host=name, error=server.rows(RUNS)[0]["error"], seconds=self.timeout),
         )
         self._let_catch_up(name)
