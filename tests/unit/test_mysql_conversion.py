@@ -176,6 +176,15 @@ def test_it_is_converted_under_writes(target: str) -> None:
     assert play(world, target) == []
 
 
+@pytest.mark.parametrize("target", [GROUP, PAIR])
+def test_it_is_converted_while_nobody_writes(target: str) -> None:
+    """Red where a replica that has everything is taken for one that follows, before it knows of whom it receives."""
+    world = World.new(OTHER[target])
+    world.quiet = True
+    play(world, target)
+    is_whole(world, target)
+
+
 def statements(target: str) -> int:
     world = World.new(OTHER[target])
     play(world, target)
