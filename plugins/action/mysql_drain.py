@@ -5,16 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ansible.plugins.action.normal import ActionModule as NormalActionModule
-from ansible_collections.foobar.webstack.plugins.plugin_utils.sentences import with_sentences
+from ansible_collections.foobar.webstack.plugins.plugin_utils.spoken import SpokenModule
 
 
-class ActionModule(NormalActionModule):
+class ActionModule(SpokenModule):
     """Ansible's entry point."""
-
-    def run(self, tmp: None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Run the module as it is."""
-        return with_sentences(super().run(tmp, task_vars), task_vars or {})

@@ -228,5 +228,5 @@ def test_every_module_that_gives_reasons_has_the_action_plugin() -> None:
     """Otherwise a user would read codes."""
     plugins = COLLECTION / "plugins"
     giving = {path.stem for path in (plugins / "modules").glob("*.py") if reasons_module.__name__ in path.read_text()}
-    assert giving == {path.stem for path in (plugins / "action").glob("*.py") if "with_sentences" in path.read_text()}
+    assert giving == {path.stem for path in (plugins / "action").glob("*.py") if "(SpokenModule)" in path.read_text()}
     assert giving
