@@ -61,6 +61,10 @@ class Holder:
     def expired(self, now: float) -> bool:
         return now >= self.until
 
+    def left_over(self, now: float) -> str:
+        """Whose lock is replaced, in words that go on."""
+        return f"{self.verb} of {self.who}, which began {now - self.since:.0f} s ago and has not ended properly"
+
     def as_data(self, now: float) -> dict[str, Any]:
         """For people and other hosts: without the token."""
         return {

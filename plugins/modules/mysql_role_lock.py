@@ -118,7 +118,7 @@ def take(params: dict[str, Any], *, check: bool, path: str = role_lock.FILE) -> 
                     " ansible <this host> -b -m foobar.webstack.mysql_role_lock -a state=free",
                     there,
                 )
-            stale = f"{there.verb} of {there.who}, which began {now - there.since:.0f} s ago and has not ended properly"
+            stale = there.left_over(now)
         if check:
             return {"lock": "", "stale": stale}
         holder = Holder(

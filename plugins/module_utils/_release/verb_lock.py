@@ -30,7 +30,6 @@ def take(at: Layout, verb: str, holder: Mapping[str, Any], replace: str = "", *,
         there = _lock.standing(path)
         _refuse(there, replace, now)
         return _taken("", there, now)
-    at.verb_lock.parent.mkdir(parents=True, exist_ok=True)
     with _lock.alone(path, PATIENCE) as descriptor:
         there = _lock.read(descriptor, path)
         _refuse(there, replace, now)
@@ -72,7 +71,5 @@ def _refuse(there: Holder | None, token: str, now: float) -> None:
 def _taken(token: str, replaced: Holder | None, now: float) -> dict[str, Any]:
     if replaced is None:
         return {"lock": token, "stale": "", "replaced": {}}
-    stale = (
-        f"{replaced.verb} of {replaced.who}, which began {now - replaced.since:.0f} s ago and has not ended properly"
-    )
-    return {"lock": token, "stale": stale, "replaced": {"verb": replaced.verb, "since": replaced.since}}
+    told = {"verb": replaced.verb, "since": replaced.since}
+    return {"lock": token, "stale": replaced.left_over(now), "replaced": told}

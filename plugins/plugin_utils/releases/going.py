@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
-from ansible_collections.foobar.webstack.plugins.plugin_utils.releases.model import Code, first_line
+from ansible_collections.foobar.webstack.plugins.plugin_utils.releases.model import Code, error_of
 
 Result = Mapping[str, Any]
 """What a task has registered on a host, or of an item."""
@@ -46,7 +46,7 @@ class Ended:
 def ready(staged: Mapping[str, Result]) -> Ready:
     """Every host has to have answered on trial before the first one goes live. `staged`: of app_release, by host."""
     refusals = tuple(
-        reason(Code.NOT_READY, host=name, error=first_line(str(result.get("msg") or "it was not reached")))
+        reason(Code.NOT_READY, host=name, error=error_of(result))
         for name, result in staged.items()
         if not _is_ready(result)
     )
@@ -77,15 +77,11 @@ def ended(
     failed = [result for result in live if "release" not in result and not result.get("skipped")]
     if not failed:
         return Ended(said=tuple(_went(hosts, staged, live, goes_back)))
-    reasons = [
-        reason(Code.FAILED, host=str(result["item"]), error=first_line(str(result.get("msg") or "it was not reached")))
-        for result in failed
-    ]
+    reasons = [reason(Code.FAILED, host=str(result["item"]), error=error_of(result)) for result in failed]
     returned: dict[str, list[str]] = {}
     for result in back:
         if "release" not in result:
-            error = first_line(str(result.get("msg") or "it was not reached"))
-            reasons.append(reason(Code.NOT_RETURNED, host=str(result["item"]), error=error))
+            reasons.append(reason(Code.NOT_RETURNED, host=str(result["item"]), error=error_of(result)))
         elif result.get("changed"):
             returned.setdefault(str(result["release"]), []).append(str(result["item"]))
     reasons += [reason(Code.RETURNED, release=release, hosts=names) for release, names in returned.items()]

@@ -8,10 +8,9 @@ from enum import Enum
 from typing import Any
 
 from ansible_collections.foobar.webstack.plugins.module_utils._mysql.reasons import Reason, reason
+from ansible_collections.foobar.webstack.plugins.module_utils._release.verb_lock import LONG
 
 ROLLBACK = "rollback.yml"
-LONG = 3600
-"""Seconds after which a verb has probably been interrupted."""
 
 
 class Code(str, Enum):
@@ -130,14 +129,14 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def first_line(text: str) -> str:
-    """What a module says, without the full stop of its end, to stand in a sentence."""
-    return text.strip().rstrip(".")
+def error_of(result: Mapping[str, Any], otherwise: str = "it was not reached") -> str:
+    """Why a task has failed, without the full stop of its end, to stand in a sentence."""
+    return str(result.get("msg") or otherwise).strip().rstrip(".")
 
 
 def _host(name: str, answer: Mapping[str, Any], lock: Mapping[str, Any]) -> Host:
     if "serving" not in answer:
-        error = first_line(str(answer.get("msg") or "it was not asked"))
+        error = error_of(answer, "it was not asked")
         return Host(name, error=error, unreachable=bool(answer.get("unreachable")))
     replaced = lock.get("replaced") or {}
     return Host(
