@@ -32,3 +32,21 @@ options:
     type: str
     default: root
 """
+
+    CHANNEL = r"""
+options:
+  connect_retry:
+    description: Seconds between attempts to connect. MySQL's own default of 60 leaves a replica behind for that long.
+    type: int
+    default: 5
+  retry_count:
+    description: Attempts before the replica gives up, V(0) for never. MySQL's own default is 10.
+    type: int
+    default: 0
+  heartbeat_period:
+    description:
+      - Seconds without data after which the source says that it is there. Keep it below the server's
+        C(replica_net_timeout).
+    type: float
+    default: 5.0
+"""

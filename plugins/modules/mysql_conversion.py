@@ -30,6 +30,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - foobar.webstack.mysql
+  - foobar.webstack.mysql.channel
 options:
   mode:
     description: What the servers are to be.
@@ -98,18 +99,6 @@ options:
     description: Whether what leads to the primary goes by O(mode) already.
     type: bool
     default: false
-  connect_retry:
-    description: As of M(foobar.webstack.mysql_replica).
-    type: int
-    default: 5
-  retry_count:
-    description: As of M(foobar.webstack.mysql_replica).
-    type: int
-    default: 0
-  heartbeat_period:
-    description: As of M(foobar.webstack.mysql_replica).
-    type: float
-    default: 5.0
   lock_timeout:
     description: As of M(foobar.webstack.mysql_switchover).
     type: int

@@ -36,6 +36,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - foobar.webstack.mysql
+  - foobar.webstack.mysql.channel
 requirements:
   - for C(CLONE), the plugin C(mysql_clone.so) on both servers, and one release series
   - for C(CLONE) from an IPv6 address, which it does not take, a C(/etc/hosts) that can be written; the source has a
@@ -72,20 +73,6 @@ options:
         be among its subjectAltNames, and by C(CLONE), which compares no name. This module asks the source in the same
         way. Without it anybody could be the source.
     type: path
-  connect_retry:
-    description: Seconds between attempts to connect. MySQL's own default of 60 leaves a replica behind for that long.
-    type: int
-    default: 5
-  retry_count:
-    description: Attempts before the replica gives up, V(0) for never. MySQL's own default is 10.
-    type: int
-    default: 0
-  heartbeat_period:
-    description:
-      - Seconds without data after which the source says that it is there. Keep it below the server's
-        C(replica_net_timeout).
-    type: float
-    default: 5.0
   provision:
     description:
       - What becomes of a server that has no channel and no databases yet.

@@ -28,6 +28,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - foobar.webstack.mysql
+  - foobar.webstack.mysql.channel
 options:
   mode:
     description: Whether the server is one of a pair or a member of a group (V(mysql_replication_mode) of the stack).
@@ -67,18 +68,6 @@ options:
   ca:
     description: File, on both hosts, with the CA's certificates that the other server is verified with.
     type: path
-  connect_retry:
-    description: As of M(foobar.webstack.mysql_replica).
-    type: int
-    default: 5
-  retry_count:
-    description: As of M(foobar.webstack.mysql_replica).
-    type: int
-    default: 0
-  heartbeat_period:
-    description: As of M(foobar.webstack.mysql_replica).
-    type: float
-    default: 5.0
   lock_timeout:
     description: Seconds for commits that are under way to end, while others wait already.
     type: int
