@@ -27,16 +27,23 @@ HAPROXY_INTERVAL, METRICS_INTERVAL = 5.0, 15.0
 """Seconds between two scrapes of HAProxy, and between two runs of webstack-metrics (playbooks' and roles' defaults)."""
 MOST_SHARE, MOST_MEMORY = 2.0, 60.0
 """Per cent of a processor, and MB: what is aimed at."""
-EXPORTERS = ("node", "mysqld", "nginx", "statsd")
+UNITS = (
+    "prometheus-node-exporter.service",
+    "prometheus-mysqld-exporter.service",
+    "prometheus-nginx-exporter.service",
+    "webstack-statsd.service",
+)
+TIMED = "webstack-metrics.service"
+"""Runs now and then: what the last run took counts."""
 
 # Once each, or all at once: a question costs a host more than what is measured.
 USED = """
 import subprocess, sys
-names = ["CPUUsageNSec", "MemoryCurrent", "ActiveState"]
+names = ["CPUUsageNSec", "MemoryCurrent"]
 shown = ["systemctl", "show", "--property=" + ",".join(names)]
 for unit in sys.argv[1:]:
-    said = dict(line.split("=", 1) for line in subprocess.check_output([*shown, unit], text=True).split())
-    print(unit, *(said.get(name, "") for name in names))
+    said = dict(line.split("=", 1) for line in subprocess.check_output([*shown, unit], text=True).splitlines())
+    print(unit, *(said[name] if said.get(name, "").isdigit() else "-" for name in names))
 """
 ASK = """
 import sys, urllib.request
@@ -49,7 +56,7 @@ def used(host: Any, *units: str) -> dict[str, tuple[float, float]]:
     """Seconds of a processor and MB of each unit that runs, or has run."""
     found = {}
     for line in host.check_output("python3 -c %s " + " ".join(["%s"] * len(units)), USED, *units).splitlines():
-        unit, spent, memory, _state = [*line.split(), ""][:4]
+        unit, spent, memory = line.split()
         if spent.isdigit():
             found[unit] = int(spent) / 1e9, int(memory) / 1e6 if memory.isdigit() and len(memory) < 16 else 0.0
     return found
@@ -58,24 +65,17 @@ def used(host: Any, *units: str) -> dict[str, tuple[float, float]]:
 def cost(inventory: Inventory, name: str) -> dict[str, Any]:
     """Per cent of a processor by what takes it, and MB."""
     host = testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory.path)
-    exporters = [f"prometheus-{exporter}-exporter.service" for exporter in EXPORTERS]
-    before, began = used(host, *exporters), time.monotonic()
+    before, began = used(host, *UNITS), time.monotonic()
     # Measured is a span, not the end of something.
     time.sleep(SECONDS)
-    after, seconds = used(host, *exporters, "webstack-metrics.service"), time.monotonic() - began
+    after, seconds = used(host, *UNITS, TIMED), time.monotonic() - began
     share = {unit: (after[unit][0] - before[unit][0]) / seconds * 100 for unit in before if unit in after}
-    # What the last run took.
-    if "webstack-metrics.service" in after:
-        share["webstack-metrics"] = after["webstack-metrics.service"][0] / METRICS_INTERVAL * 100
-    if "haproxy" in _programs(inventory, name):
+    if TIMED in after:
+        share[TIMED] = after[TIMED][0] / METRICS_INTERVAL * 100
+    if any(name in inventory.groups[group] for group in ("loadbalancers", "appservers")):
         share["haproxy, scrapes"] = _scrape(inventory, host, name) / HAPROXY_INTERVAL * 100
     share = {what: round(value, 3) for what, value in share.items() if value}
     return {"share": share, "memory": round(sum(memory for _, memory in after.values()), 1)}
-
-
-def _programs(inventory: Inventory, name: str) -> set[str]:
-    groups = ("loadbalancers", "appservers")
-    return {"haproxy"} if any(name in inventory.groups[group] for group in groups) else set()
 
 
 def _scrape(inventory: Inventory, host: Any, name: str) -> float:

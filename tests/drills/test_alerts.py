@@ -79,7 +79,12 @@ def test_work_that_is_planned_brings_no_alert(alarms, silent, databases, play, p
 
 def test_the_monitoring_is_lost(on, inventory, drill, wait_until):
     """All of it on every monitoring host: nobody who visits or writes notices. Red where something waits for it."""
-    units = "prometheus prometheus-alertmanager prometheus-blackbox-exporter"
+    units = " ".join(
+        [
+            "prometheus prometheus-alertmanager prometheus-blackbox-exporter",
+            "webstack-journal-tls systemd-journal-remote.socket systemd-journal-remote.service",
+        ]
+    )
     with drill("monitoring-lost") as run, contextlib.ExitStack() as back:
         began = run.mark()
         for name in inventory.groups["monitoring"]:
